@@ -1,0 +1,5 @@
+std = "lua54"
+max_line_length = 100
+exclude_files = { "lua_modules", "build" }
+files[".ci/luarocks.lua"] = { globals = { "rocks_provided" } }
+files["spec"] = { std = "+busted" }

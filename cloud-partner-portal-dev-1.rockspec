@@ -1,0 +1,54 @@
+rockspec_format = "3.0"
+package = "cloud-partner-portal"
+version = "dev-1"
+source = {
+  url = "git+https://github.com/cloud-partner-portal/cloud-partner-portal.git",
+}
+description = {
+  summary = "Cancel operations on Cloud Partner Portal offers",
+  detailed = [[
+A C module on libcurl that cancels the running operation of an offer in
+Microsoft's Cloud Partner Portal and follows it to its end.]],
+  homepage = "https://github.com/cloud-partner-portal/cloud-partner-portal",
+  license = "MIT",
+  labels = { "http", "azure" },
+}
+supported_platforms = { "unix" }
+dependencies = {
+  "lua >= 5.4, < 5.5",
+  "lua-cjson",
+}
+-- The library alone: Debian keeps curl/curl.h where LuaRocks does not look,
+-- but the compiler does.
+external_dependencies = {
+  CURL = { library = "curl" },
+}
+build = {
+  type = "builtin",
+  -- What is below lua/ is installed as it is, without being listed.
+  modules = {
+    cpp = {
+      sources = {
+        "csrc/buffer.c",
+        "csrc/client.c",
+        "csrc/cpp.c",
+        "csrc/error.c",
+        "csrc/json.c",
+        "csrc/location.c",
+        "csrc/poller.c",
+        "csrc/request.c",
+        "csrc/response.c",
+        "csrc/settings.c",
+        "csrc/trace.c",
+      },
+      incdirs = { "$(CURL_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)" },
+      libraries = { "curl" },
+    },
+  },
+}
+test_dependencies = { "busted" }
+test = {
+  type = "command",
+  script = "spec/run.lua",
+}

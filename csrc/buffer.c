@@ -1,0 +1,234 @@
+/* buffer.c - growable bytes, and what libcurl's callbacks write.
+ *
+ * A callback runs inside libcurl: it copies bytes and sets flags. Nothing here
+ * can raise, and nothing here knows Lua.
+ */
+#define CPP_WITHOUT_LUA
+#include "cpp.h"
+
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+/* All header blocks of one answer together; a server that sends more is not
+ * answering. */
+#define MAX_HEAD ((size_t)256 * 1024)
+
+/* Makes room for `size` more bytes and a final NUL. */
+static bool reserve(struct buffer *b, size_t size) {
+  size_t capacity = b->capacity ? b->capacity : 128;
+  char *data;
+  if (size >= (size_t)-1 / 2 - b->length)
+    return false;
+  while (capacity <= b->length + size)
+    capacity *= 2;
+  if (capacity == b->capacity)
+    return true;
+  data = CPP_REALLOC(b->data, capacity);
+  if (!data)
+    return false;
+  b->data = data;
+  b->capacity = capacity;
+  return true;
+}
+
+/* Appends; false: out of memory, and the buffer is as it was. */
+bool buffer_append(struct buffer *b, const void *bytes, size_t size) {
+  if (!reserve(b, size))
+    return false;
+  if (size)
+    memcpy(b->data + b->length, bytes, size);
+  b->length += size;
+  b->data[b->length] = '\0';
+  return true;
+}
+
+/* Appends a C string without its NUL. */
+bool buffer_add(struct buffer *b, const char *text) {
+  return buffer_append(b, text, strlen(text));
+}
+
+/* Replaces the contents. */
+bool buffer_set(struct buffer *b, const void *bytes, size_t size) {
+  buffer_clear(b);
+  return buffer_append(b, bytes, size);
+}
+
+bool buffer_equals(const struct buffer *b, const char *bytes, size_t size) {
+  return b->length == size && (!size || memcmp(b->data, bytes, size) == 0);
+}
+
+/* Empties the buffer and keeps its memory. */
+void buffer_clear(struct buffer *b) {
+  b->length = 0;
+  if (b->data)
+    b->data[0] = '\0';
+}
+
+/* Empties the buffer; memory above `capacity` bytes is given back. */
+void buffer_trim(struct buffer *b, size_t capacity) {
+  if (b->capacity > capacity)
+    buffer_free(b);
+  else
+    buffer_clear(b);
+}
+
+void buffer_free(struct buffer *b) {
+  free(b->data);
+  memset(b, 0, sizeof *b);
+}
+
+/* Makes the answer ready for another exchange. */
+void answer_reset(struct answer *a, bool post, size_t max_body) {
+  struct buffer head = a->head, body = a->body;
+  buffer_clear(&head);
+  buffer_clear(&body);
+  memset(a, 0, sizeof *a);
+  a->head = head;
+  a->body = body;
+  a->post = post;
+  a->max_body = max_body;
+}
+
+void answer_free(struct answer *a) {
+  buffer_free(&a->head);
+  buffer_free(&a->body);
+}
+
+/* The value of a header of the final block, or NULL. */
+const char *answer_header(const struct answer *a, enum header name) {
+  return a->value[name] ? a->head.data + a->value[name] - 1 : NULL;
+}
+
+/* The service's id of the exchange, for its support; NULL: it gave none. */
+const char *answer_request_id(const struct answer *a) {
+  const char *id = answer_header(a, HEADER_REQUEST_ID);
+  return id ? id : answer_header(a, HEADER_CORRELATION_ID);
+}
+
+/* Digits to seconds; -1 for anything else and for more than 10 of them, which
+ * would be three centuries. */
+static long parse_seconds(const char *text) {
+  size_t digits = strspn(text, "0123456789");
+  if (digits == 0 || digits > 10 || text[digits])
+    return -1;
+  return (long)strtoll(text, NULL, 10);
+}
+
+/* Retry-After in seconds from now; -1: absent or nonsense. A date counts from
+ * the server's own Date, so that a wrong clock on either side does no harm. */
+long answer_retry_after(const struct answer *a) {
+  const char *text = answer_header(a, HEADER_RETRY_AFTER);
+  const char *date = answer_header(a, HEADER_DATE);
+  time_t now = date ? curl_getdate(date, NULL) : -1;
+  time_t then;
+  if (!text)
+    return -1;
+  if (text[strspn(text, "0123456789")] == '\0')
+    return parse_seconds(text);
+  then = curl_getdate(text, NULL);
+  if (then < 0)
+    return -1;
+  if (now < 0)
+    now = time(NULL);
+  return then > now ? (long)(then - now) : 0;
+}
+
+static const char *const header_names[HEADER_COUNT] = {
+    "operation-location", "location",
+    "retry-after",        "date",
+    "x-ms-request-id",    "x-ms-correlation-id",
+    "content-type",       "content-length"};
+
+/* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
+static int status_of(const char *line, size_t size) {
+  const char *digits = memchr(line, ' ', size);
+  if (size < 12 || strncasecmp(line, "HTTP/", 5) != 0 || !digits ||
+      line + size - digits < 4)
+    return 0;
+  return (digits[1] - '0') * 100 + (digits[2] - '0') * 10 + (digits[3] - '0');
+}
+
+/* A new header block: what an earlier one (1xx) said no longer counts. */
+static void begin_block(struct answer *a, int status) {
+  a->status = status;
+  a->head_complete = false;
+  buffer_clear(&a->head);
+  memset(a->value, 0, sizeof a->value);
+}
+
+/* Keeps the value of a header that the module reads; the first one wins. */
+static bool keep_value(struct answer *a, enum header name, const char *text,
+                       size_t size) {
+  size_t start = a->head.length;
+  while (size && (*text == ' ' || *text == '\t'))
+    text++, size--;
+  while (size && strchr(" \t\r\n", text[size - 1]))
+    size--;
+  if (a->value[name])
+    return true;
+  if (!buffer_append(&a->head, text, size) || !buffer_append(&a->head, "", 1))
+    return false;
+  a->value[name] = start + 1;
+  return true;
+}
+
+static bool keep_line(struct answer *a, const char *line, size_t size) {
+  const char *colon = memchr(line, ':', size);
+  size_t length = colon ? (size_t)(colon - line) : 0;
+  for (int i = 0; i < HEADER_COUNT; i++)
+    if (length == strlen(header_names[i]) &&
+        strncasecmp(line, header_names[i], length) == 0)
+      return keep_value(a, (enum header)i, colon + 1, size - length - 1);
+  return true;
+}
+
+static size_t stop(struct answer *a, enum stopped why) {
+  a->stopped = why;
+  return 0;
+}
+
+/* CURLOPT_HEADERFUNCTION. Trailers, which come after the block has ended, are
+ * passed over. */
+size_t answer_on_header(char *line, size_t size, size_t count, void *answer) {
+  struct answer *a = answer;
+  int status;
+  size *= count;
+  a->head_seen += size;
+  if (a->head_seen > MAX_HEAD)
+    return stop(a, STOPPED_HEAD_TOO_LARGE);
+  status = status_of(line, size);
+  if (status)
+    begin_block(a, status);
+  else if (size && (line[0] == '\r' || line[0] == '\n'))
+    a->head_complete = a->status >= 200;
+  else if (!a->head_complete && !keep_line(a, line, size))
+    return stop(a, STOPPED_OUT_OF_MEMORY);
+  return size;
+}
+
+/* CURLOPT_WRITEFUNCTION: the body after decompression. */
+size_t answer_on_body(char *bytes, size_t size, size_t count, void *answer) {
+  struct answer *a = answer;
+  size *= count;
+  if (size > a->max_body - a->body.length)
+    return stop(a, STOPPED_BODY_TOO_LARGE);
+  if (!buffer_append(&a->body, bytes, size))
+    return stop(a, STOPPED_OUT_OF_MEMORY);
+  return size;
+}
+
+/* CURLOPT_PREREQFUNCTION: the request is about to be sent. libcurl sends a
+ * request again by itself when a reused connection dies unanswered; for a POST
+ * that second start is refused. */
+int answer_on_start(void *answer, char *remote, char *local, int remote_port,
+                    int local_port) {
+  struct answer *a = answer;
+  (void)remote, (void)local, (void)remote_port, (void)local_port;
+  if (a->post && a->starts > 0) {
+    a->stopped = STOPPED_SECOND_POST;
+    return CURL_PREREQFUNC_ABORT;
+  }
+  a->starts++;
+  return CURL_PREREQFUNC_OK;
+}

@@ -1,0 +1,87 @@
+/* cpp.c - luaopen_cpp: the module table and the default client. */
+#include "cpp.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+
+/* Registry key of the default client. */
+static char default_key;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static CURLcode global_init = CURLE_FAILED_INIT;
+
+int luaopen_cpp(lua_State *L);
+
+/* libcurl is set up once a process and never torn down: another user of it in
+ * the host may live longer than we do. The library stays loaded, since a
+ * resolver thread of libcurl may outlive the Lua state. */
+static void init_process(void) {
+  Dl_info self;
+  global_init = curl_global_init(CURL_GLOBAL_DEFAULT);
+#ifdef RTLD_NODELETE
+  if (dladdr(&default_key, &self) && self.dli_fname)
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
+#endif
+}
+
+static void check_libcurl(lua_State *L) {
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  if (global_init != CURLE_OK)
+    luaL_error(L, "cpp: libcurl cannot be set up: %s",
+               curl_easy_strerror(global_init));
+  if (info->version_num < 0x075100)
+    luaL_error(L, "cpp: libcurl 7.81 or newer is needed, this is %s",
+               info->version);
+  if (!(info->features & CURL_VERSION_SSL))
+    luaL_error(L, "cpp: this libcurl has no TLS: install libcurl4 (Debian) or "
+                  "another build with TLS");
+}
+
+/* Puts the default client below the arguments; made at first use, and again by
+ * the child of a fork. */
+static void insert_default(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key) == LUA_TNIL ||
+      client_is_foreign(client_check(L, -1))) {
+    lua_pop(L, 1);
+    lua_pushcfunction(L, client_new);
+    lua_call(L, 0, 1);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
+  }
+  lua_insert(L, 1);
+}
+
+/* cpp.cancel(publisher, offer [, options]) --> operation | nil, err */
+static int cancel(lua_State *L) {
+  insert_default(L);
+  return request_cancel(L);
+}
+
+/* cpp.poll(location | operation [, options]) --> operation | nil, err */
+static int poll(lua_State *L) {
+  insert_default(L);
+  return request_poll(L);
+}
+
+/* The module table. */
+LUAMOD_API int luaopen_cpp(lua_State *L) {
+  static const luaL_Reg functions[] = {{"cancel", cancel},
+                                       {"poll", poll},
+                                       {"client", client_new},
+                                       {"error", error_new},
+                                       {NULL, NULL}};
+  luaL_checkversion(L);
+  pthread_once(&once, init_process);
+  check_libcurl(L);
+  json_register(L);
+  error_register(L);
+  response_register(L);
+  request_register(L);
+  client_register(L);
+  luaL_newlib(L, functions);
+  lua_pushlightuserdata(L, NULL); /* what lua-cjson calls cjson.null */
+  lua_setfield(L, -2, "null");
+  lua_pushliteral(L, CPP_VERSION);
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}

@@ -1,0 +1,357 @@
+/* cpp.h - the one private header of the module.
+ *
+ * The first half knows nothing of Lua: bytes, sockets, URLs and what libcurl's
+ * callbacks may touch. A source file that must stay free of Lua defines
+ * CPP_WITHOUT_LUA before it includes this header and sees only that half.
+ */
+#ifndef CPP_H
+#define CPP_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr, getentropy, uselocale under -std=c99 */
+#endif
+
+#if defined(__has_include)
+#if !__has_include(<curl/curl.h>)
+#error "libcurl headers not found: install libcurl4-openssl-dev (Debian, \
+Ubuntu), libcurl-devel (Fedora, openSUSE) or curl-dev (Alpine)"
+#endif
+#endif
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#if LIBCURL_VERSION_NUM < 0x075100
+#error "libcurl 7.81 or newer is needed"
+#endif
+
+#ifndef CPP_WITHOUT_LUA
+#include <lauxlib.h>
+#include <lua.h>
+#if LUA_VERSION_NUM != 504
+#error "Lua 5.4 is needed: install liblua5.4-dev and build for Lua 5.4"
+#endif
+#endif
+
+/* Only luaopen_cpp leaves the library. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden)
+#endif
+
+/* Every byte that the module itself allocates passes through this one name, so
+ * that the allocation tests can make any of them fail. */
+#ifndef CPP_REALLOC
+#define CPP_REALLOC realloc
+#else
+void *CPP_REALLOC(void *block, size_t size);
+#endif
+
+#define CPP_VERSION "dev"
+
+/* ---- buffer.c ---------------------------------------------------------- */
+
+/* Growable bytes. All zero is an empty buffer; `data` is NULL until the first
+ * byte, and always ends in a NUL that `length` does not count. */
+struct buffer {
+  char *data;
+  size_t length, capacity;
+};
+
+bool buffer_append(struct buffer *b, const void *bytes, size_t size);
+bool buffer_add(struct buffer *b, const char *text);
+bool buffer_set(struct buffer *b, const void *bytes, size_t size);
+bool buffer_equals(const struct buffer *b, const char *bytes, size_t size);
+void buffer_clear(struct buffer *b);
+void buffer_trim(struct buffer *b, size_t capacity);
+void buffer_free(struct buffer *b);
+
+/* The response headers that the module reads. */
+enum header {
+  HEADER_OPERATION_LOCATION,
+  HEADER_LOCATION,
+  HEADER_RETRY_AFTER,
+  HEADER_DATE,
+  HEADER_REQUEST_ID,
+  HEADER_CORRELATION_ID,
+  HEADER_CONTENT_TYPE,
+  HEADER_CONTENT_LENGTH,
+  HEADER_COUNT
+};
+
+/* Why a callback stopped a transfer. */
+enum stopped {
+  STOPPED_NOT,
+  STOPPED_BODY_TOO_LARGE,
+  STOPPED_HEAD_TOO_LARGE,
+  STOPPED_OUT_OF_MEMORY,
+  STOPPED_SECOND_POST
+};
+
+/* What one exchange has received so far. libcurl's callbacks write it and
+ * touch nothing else. */
+struct answer {
+  int status;                 /* of the newest header block; 0: none came */
+  bool head_complete;         /* the final (not 1xx) header block has ended */
+  size_t head_seen;           /* header bytes of all blocks, for the limit */
+  struct buffer head;         /* captured values, each ending in NUL */
+  size_t value[HEADER_COUNT]; /* offset into head + 1; 0: absent */
+  struct buffer body;         /* decompressed */
+  size_t max_body;            /* bytes */
+  bool post;                  /* a second start of this request is refused */
+  int starts;                 /* times the request was about to be sent */
+  enum stopped stopped;
+};
+
+void answer_reset(struct answer *a, bool post, size_t max_body);
+void answer_free(struct answer *a);
+const char *answer_header(const struct answer *a, enum header name);
+const char *answer_request_id(const struct answer *a);
+long answer_retry_after(const struct answer *a);
+size_t answer_on_header(char *line, size_t size, size_t count, void *answer);
+size_t answer_on_body(char *bytes, size_t size, size_t count, void *answer);
+int answer_on_start(void *answer, char *remote, char *local, int remote_port,
+                    int local_port);
+
+/* ---- poller.c ---------------------------------------------------------- */
+
+#if defined(__linux__) && !defined(CPP_NO_EPOLL)
+#define CPP_EPOLL 1
+#else
+#define CPP_EPOLL 0
+#endif
+
+/* Bits of an interest and of a readiness; the values are libcurl's
+ * CURL_POLL_* and CURL_CSELECT_*. */
+enum { POLLER_IN = 1, POLLER_OUT = 2, POLLER_ERROR = 4 };
+
+struct ready {
+  int fd;
+  int events;
+};
+
+struct poller {
+#if CPP_EPOLL
+  int set;  /* the epoll descriptor */
+  int wake; /* an eventfd in it */
+#else
+  struct pollfd *sockets;
+  size_t count, capacity;
+#endif
+  bool open;
+  bool awake;
+};
+
+bool poller_open(struct poller *p);
+void poller_close(struct poller *p);
+int poller_fd(const struct poller *p);
+bool poller_watch(struct poller *p, int fd, int events);
+void poller_wake(struct poller *p, bool awake);
+int poller_wait(struct poller *p, struct ready *ready, int max, int timeout);
+
+/* ---- location.c -------------------------------------------------------- */
+
+enum verdict {
+  VERDICT_OK,
+  VERDICT_FOREIGN,    /* another origin than the endpoint's */
+  VERDICT_INSECURE,   /* plain http to a host that is not loopback */
+  VERDICT_USER_INFO,  /* user:password@ in the URL */
+  VERDICT_INVALID,    /* not a URL, or with bytes no URL has */
+  VERDICT_NOT_ORIGIN, /* an endpoint with a path, query or fragment */
+  VERDICT_NO_MEMORY
+};
+
+enum verdict origin_parse(const char *text, struct buffer *origin);
+bool origin_is_plain(const char *origin);
+enum verdict location_resolve(CURLU *url, const char *base, const char *text);
+enum verdict location_complete(CURLU *url, const char *origin,
+                               const char *api_version, struct buffer *text);
+bool location_add_escaped(struct buffer *b, const char *text, size_t size);
+bool location_add_segment(struct buffer *b, const char *id, size_t size);
+bool location_segment_after(const char *location, const char *name,
+                            struct buffer *id);
+
+/* ---- end of the half without Lua --------------------------------------- */
+
+#ifndef CPP_WITHOUT_LUA
+
+/* ---- settings.c -------------------------------------------------------- */
+
+/* Who accepts an option. */
+enum scope { SCOPE_CLIENT = 1, SCOPE_CALL = 2, SCOPE_LIST = 4 };
+
+enum http_version { HTTP_ANY, HTTP_1_1, HTTP_2 };
+
+/* Checked options. The strings belong to Lua: the userdata that holds this
+ * struct keeps them, and the settings that it was derived from, alive. */
+struct settings {
+  unsigned long profile; /* equal profiles: equal transport options */
+  const char *endpoint;  /* an origin: scheme://host[:port], no slash */
+  const char *token;     /* NULL: none, or a function */
+  const char *api_version;
+  const char *notification_emails;
+  const char *if_match;
+  const char *headers; /* lines, each ending in NUL, then an empty one */
+  const char *user_agent;
+  const char *client_request_id;
+  const char *ca_file, *ca_path;
+  const char *proxy;
+  const char *status;              /* filter of a list */
+  double timeout, connect_timeout; /* seconds */
+  size_t max_body;
+  long max_connections;
+  enum http_version http_version;
+  bool token_function, trace, wait, dry_run;
+};
+
+const struct settings *settings_default(lua_State *L, int given);
+const struct settings *settings_derive(lua_State *L, int base, int given,
+                                       enum scope scope);
+void settings_push(lua_State *L, int index, const char *option);
+void settings_check_origin(lua_State *L, const char *name);
+void settings_check_id(lua_State *L, int index, const char *what);
+bool settings_is_header_text(const char *text, size_t size);
+void settings_fields(lua_State *L, int table, const char *const names[]);
+double settings_seconds(lua_State *L, int index, const char *what);
+
+/* ---- client.c ---------------------------------------------------------- */
+
+/* A pooled easy handle with what belongs to it: its parsed URL, the text of
+ * its request headers and what it receives. */
+struct transfer {
+  CURL *easy;
+  CURLU *url;
+  struct buffer key;   /* what `url` was made from */
+  struct buffer text;  /* `url` as text, api-version and all */
+  struct buffer lines; /* request header lines, each ending in NUL */
+  struct buffer nodes; /* the curl_slist over them */
+  struct buffer body;  /* request body */
+  size_t token;        /* offset of the token in `lines`; 0: none */
+  size_t id;           /* offset of the client request id in `lines` */
+  struct answer answer;
+  char error[CURL_ERROR_SIZE];
+  unsigned long profile; /* transport options now set on `easy` */
+  bool plain;            /* and for which scheme they were set */
+  bool post;             /* method now set on `easy` */
+  struct request *request;
+  struct transfer *next; /* in the pool */
+};
+
+enum purpose { TO_CANCEL, TO_POLL, TO_LIST, TO_STATUS, TO_TOKEN, TO_SLEEP };
+
+enum progress { PREPARED, FLYING, ENDED, COLLECTED };
+
+/* Why a request ended without libcurl saying so. */
+enum cause { CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_CLOSED, CAUSE_OUT_OF_MEMORY };
+
+/* One call under way. Its userdata lives on the stack of the call. */
+struct request {
+  struct client *client;           /* NULL once the call has left the client */
+  struct transfer *transfer;       /* borrowed from the client; NULL: none */
+  struct request *previous, *next; /* in the client's list for `progress` */
+  double deadline;                 /* on client_clock */
+  enum purpose purpose;
+  enum progress progress;
+  enum cause cause;
+  CURLcode code;
+  bool failed; /* the table of the call holds an error */
+  bool handed; /* a wait function has seen the userdata */
+};
+
+struct client;
+
+void client_register(lua_State *L);
+struct client *client_check(lua_State *L, int index);
+struct client *client_usable(lua_State *L, int index);
+bool client_is_foreign(const struct client *c);
+void client_push_settings(lua_State *L, int index);
+int client_new(lua_State *L);
+double client_clock(void);
+bool client_closed(const struct client *c);
+void client_uuid(struct client *c, char text[37]);
+struct curl_slist *transfer_headers(const struct transfer *t);
+struct transfer *client_borrow(struct client *c, struct request *r);
+void client_return(struct client *c, struct request *r);
+bool client_configure(struct transfer *t, const struct settings *s, bool plain);
+void client_enter(struct client *c, struct request *r);
+void client_leave(struct client *c, struct request *r);
+void client_launch(struct client *c, struct request *r);
+void client_collect(struct client *c, struct request *r);
+void client_step(lua_State *L, struct client *c, double seconds);
+bool client_push_wait(lua_State *L, int index, struct request *r, int request);
+void client_push_rejected(lua_State *L, int index);
+void client_set_rejected(lua_State *L, int index, const char *token);
+
+/* ---- request.c --------------------------------------------------------- */
+
+/* Stack of a call from its first exchange byte to its return. */
+enum slot {
+  SLOT_CLIENT = 1,
+  SLOT_FIRST,  /* publisher, operation or client secret; or nil */
+  SLOT_SECOND, /* offer, or location; or nil */
+  SLOT_SETTINGS,
+  SLOT_REQUEST, /* to be closed */
+  SLOT_TABLE,   /* made before anything is sent: the result or the error */
+  SLOT_TOP = SLOT_TABLE
+};
+
+void request_register(lua_State *L);
+int request_cancel(lua_State *L);
+int request_poll(lua_State *L);
+int request_operations(lua_State *L);
+int request_status(lua_State *L);
+int request_fetch_token(lua_State *L);
+int request_sleep(lua_State *L);
+
+/* ---- trace.c ----------------------------------------------------------- */
+
+void trace_push_event(lua_State *L, struct request *r);
+void trace_fill_dry_run(lua_State *L, struct request *r);
+
+/* ---- response.c -------------------------------------------------------- */
+
+void response_register(lua_State *L);
+bool response_build(lua_State *L, struct request *r);
+bool response_is_whole(const struct request *r);
+void response_set_location(lua_State *L, struct request *r);
+
+/* ---- error.c ----------------------------------------------------------- */
+
+void error_register(lua_State *L);
+int error_new(lua_State *L);
+void error_set(lua_State *L, int table, const char *kind, const char *code,
+               const char *format, ...);
+void error_from_verdict(lua_State *L, int table, enum verdict verdict,
+                        const char *origin);
+void error_from_transfer(lua_State *L, struct request *r);
+void error_from_status(lua_State *L, struct request *r);
+void error_exchange(lua_State *L, struct request *r);
+void error_redact(lua_State *L, struct request *r);
+void error_add_clean(luaL_Buffer *out, const char *text, size_t size);
+
+/* ---- json.c ------------------------------------------------------------ */
+
+void json_register(lua_State *L);
+bool json_decode(lua_State *L, int text);
+void json_encode(lua_State *L, int value);
+
+/* ---- tables ------------------------------------------------------------ */
+
+int table_get(lua_State *L, int table, const char *name);
+const char *table_text(lua_State *L, int table, const char *name);
+void table_set_string(lua_State *L, int table, const char *name,
+                      const char *text);
+void table_set_integer(lua_State *L, int table, const char *name,
+                       lua_Integer value);
+void table_set_boolean(lua_State *L, int table, const char *name, bool value);
+void table_copy(lua_State *L, int from, int to, const char *name);
+
+#endif /* CPP_WITHOUT_LUA */
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#endif

@@ -1,0 +1,463 @@
+/* error.c - every failure becomes one error table.
+ *
+ * kind, code and message say what happened; status, retryable, sent,
+ * retry_after, request_id, client_request_id, body and location say it of one
+ * exchange. The table was made before the exchange: no answer is lost for want
+ * of one.
+ */
+#include "cpp.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define TYPE "cpp.error"
+
+/* A token shorter than this is a placeholder; hiding it would garble texts. */
+#define SHORTEST_SECRET 8
+
+static void set_type(lua_State *L, int table) {
+  lua_pushvalue(L, table);
+  luaL_setmetatable(L, TYPE);
+  lua_pop(L, 1);
+}
+
+/* Makes the table at `table` an error. The format is lua_pushvfstring's. */
+void error_set(lua_State *L, int table, const char *kind, const char *code,
+               const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  lua_setfield(L, table, "message");
+  table_set_string(L, table, "kind", kind);
+  table_set_string(L, table, "code", code);
+  table_set_boolean(L, table, "retryable", false);
+  set_type(L, table);
+}
+
+/* ---- an exchange that brought no whole answer ---- */
+
+struct trouble {
+  const char *kind, *word;
+  CURLcode code;
+  bool retryable;
+};
+
+static const struct trouble troubles[] = {
+    {"transport", "could_not_resolve", CURLE_COULDNT_RESOLVE_HOST, true},
+    {"transport", "could_not_resolve_proxy", CURLE_COULDNT_RESOLVE_PROXY, true},
+    {"transport", "could_not_connect", CURLE_COULDNT_CONNECT, true},
+    {"transport", "timeout", CURLE_OPERATION_TIMEDOUT, true},
+    {"transport", "tls_handshake", CURLE_SSL_CONNECT_ERROR, true},
+    {"transport", "tls_verification", CURLE_PEER_FAILED_VERIFICATION, false},
+    {"transport", "ca_file", CURLE_SSL_CACERT_BADFILE, false},
+    {"transport", "tls_verification", CURLE_SSL_ISSUER_ERROR, false},
+    {"transport", "tls_verification", CURLE_SSL_INVALIDCERTSTATUS, false},
+    {"transport", "connection_lost", CURLE_GOT_NOTHING, true},
+    {"transport", "connection_lost", CURLE_SEND_ERROR, true},
+    {"transport", "connection_lost", CURLE_RECV_ERROR, true},
+    {"transport", "incomplete_answer", CURLE_PARTIAL_FILE, true},
+    {"transport", "http2_error", CURLE_HTTP2, true},
+    {"transport", "http2_error", CURLE_HTTP2_STREAM, true},
+    {"transport", "proxy", CURLE_PROXY, true},
+    {"transport", "out_of_memory", CURLE_OUT_OF_MEMORY, true},
+    {"protocol", "invalid_http", CURLE_UNSUPPORTED_PROTOCOL, false},
+    {"protocol", "invalid_http", CURLE_WEIRD_SERVER_REPLY, false},
+    {"protocol", "invalid_encoding", CURLE_BAD_CONTENT_ENCODING, false}};
+
+static const struct trouble *trouble_of(CURLcode code) {
+  static const struct trouble other = {"transport", "transfer_failed", CURLE_OK,
+                                       true};
+  for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++)
+    if (troubles[i].code == code)
+      return &troubles[i];
+  return &other;
+}
+
+/* A proxy that refuses the tunnel shows only as a connection that broke. */
+static bool refused_by_proxy(const struct request *r) {
+  long status = 0;
+  curl_easy_getinfo(r->transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status != 0 && status / 100 != 2 && r->transfer->answer.starts == 0;
+}
+
+static void set_trouble(lua_State *L, struct request *r) {
+  const struct trouble *trouble = trouble_of(r->code);
+  const char *detail = r->transfer->error;
+  const char *word = refused_by_proxy(r) ? "proxy" : trouble->word;
+  if (!*detail)
+    detail = curl_easy_strerror(r->code);
+  error_set(L, SLOT_TABLE, trouble->kind, word, "%s", detail);
+  table_set_boolean(L, SLOT_TABLE, "retryable", trouble->retryable);
+}
+
+static void set_timeout(lua_State *L, struct request *r) {
+  const struct answer *a = &r->transfer->answer;
+  const struct settings *s = lua_touserdata(L, SLOT_SETTINGS);
+  const char *stage = a->starts == 0   ? "no connection"
+                      : a->status == 0 ? "no answer"
+                                       : "no complete answer";
+  error_set(L, SLOT_TABLE, "transport", "timeout", "%s within %f seconds",
+            stage, s->timeout);
+  table_set_boolean(L, SLOT_TABLE, "retryable", true);
+}
+
+static bool set_cause(lua_State *L, struct request *r) {
+  switch (r->cause) {
+  case CAUSE_TIMEOUT:
+    set_timeout(L, r);
+    return true;
+  case CAUSE_CLOSED:
+    error_set(L, SLOT_TABLE, "closed", "closed",
+              "the client was closed during the call");
+    return true;
+  case CAUSE_OUT_OF_MEMORY:
+    error_set(L, SLOT_TABLE, "transport", "out_of_memory", "out of memory");
+    return true;
+  case CAUSE_NONE:
+    break;
+  }
+  return false;
+}
+
+static bool set_stopped(lua_State *L, struct request *r) {
+  const struct answer *a = &r->transfer->answer;
+  switch (a->stopped) {
+  case STOPPED_BODY_TOO_LARGE:
+    error_set(L, SLOT_TABLE, "protocol", "body_too_large",
+              "the body is larger than max_body (%I bytes)",
+              (lua_Integer)a->max_body);
+    return true;
+  case STOPPED_HEAD_TOO_LARGE:
+    error_set(L, SLOT_TABLE, "protocol", "headers_too_large",
+              "the headers of the answer never end");
+    return true;
+  case STOPPED_OUT_OF_MEMORY:
+    error_set(L, SLOT_TABLE, "transport", "out_of_memory", "out of memory");
+    return true;
+  case STOPPED_SECOND_POST:
+    error_set(L, SLOT_TABLE, "transport", "connection_lost",
+              "the connection was lost after the request had been sent");
+    table_set_boolean(L, SLOT_TABLE, "retryable", true);
+    return true;
+  case STOPPED_NOT:
+    break;
+  }
+  return false;
+}
+
+/* Tells why an exchange brought no whole answer. */
+void error_from_transfer(lua_State *L, struct request *r) {
+  if (!set_cause(L, r) && !set_stopped(L, r))
+    set_trouble(L, r);
+  error_exchange(L, r);
+}
+
+/* ---- an answer that is an error ---- */
+
+static const char *reason_phrase(int status) {
+  static const struct {
+    int status;
+    const char *phrase;
+  } phrases[] = {{400, "Bad Request"},
+                 {401, "Unauthorized"},
+                 {403, "Forbidden"},
+                 {404, "Not Found"},
+                 {405, "Method Not Allowed"},
+                 {407, "Proxy Authentication Required"},
+                 {408, "Request Timeout"},
+                 {409, "Conflict"},
+                 {410, "Gone"},
+                 {411, "Length Required"},
+                 {412, "Precondition Failed"},
+                 {413, "Content Too Large"},
+                 {415, "Unsupported Media Type"},
+                 {422, "Unprocessable Content"},
+                 {429, "Too Many Requests"},
+                 {500, "Internal Server Error"},
+                 {501, "Not Implemented"},
+                 {502, "Bad Gateway"},
+                 {503, "Service Unavailable"},
+                 {504, "Gateway Timeout"}};
+  for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+    if (phrases[i].status == status)
+      return phrases[i].phrase;
+  return status / 100 == 3 ? "redirects are not followed" : "";
+}
+
+static void set_default(lua_State *L, int status) {
+  const char *phrase = reason_phrase(status);
+  const char *code = lua_pushfstring(L, "http_%d", status);
+  error_set(L, SLOT_TABLE, "http", code, *phrase ? "HTTP %d %s" : "HTTP %d",
+            status, phrase);
+  lua_pop(L, 1);
+}
+
+/* Takes a string of the table on top of the stack as a field of the error. */
+static bool take(lua_State *L, const char *from, const char *field) {
+  int type = table_get(L, -1, from);
+  if ((type == LUA_TSTRING && lua_rawlen(L, -1) > 0) ||
+      (type == LUA_TNUMBER && lua_tostring(L, -1))) {
+    lua_setfield(L, SLOT_TABLE, field);
+    return true;
+  }
+  lua_pop(L, 1);
+  return false;
+}
+
+/* {"error":{"code":…,"message":…}}; {"error":"…","error_description":"…"} from
+ * the token endpoint; {"Message":"…"} on 401. */
+static void take_document(lua_State *L) {
+  int top = lua_gettop(L);
+  take(L, "code", "code");
+  if (!take(L, "Message", "message") && !take(L, "message", "message"))
+    take(L, "error_description", "message");
+  if (take(L, "error", "code"))
+    return;
+  if (table_get(L, -1, "error") == LUA_TTABLE) {
+    take(L, "code", "code");
+    take(L, "message", "message");
+  }
+  lua_settop(L, top);
+}
+
+static void take_body(lua_State *L, const struct answer *a) {
+  lua_pushlstring(L, a->body.data ? a->body.data : "", a->body.length);
+  if (a->body.length && json_decode(L, lua_gettop(L))) {
+    if (lua_istable(L, -1))
+      take_document(L);
+    else if (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0) {
+      lua_pushvalue(L, -1);
+      lua_setfield(L, SLOT_TABLE, "message");
+    }
+  }
+  lua_settop(L, SLOT_TOP);
+}
+
+/* What a 403 means in practice, as users of the service report it. */
+static void explain_403(lua_State *L) {
+  static const char hint[] =
+      "the usual cause: the application is not a member of that publisher, or "
+      "the wrong one of its two object ids was added";
+  table_get(L, SLOT_TABLE, "message");
+  lua_pushfstring(L, "%s (%s)", lua_tostring(L, -1), hint);
+  lua_setfield(L, SLOT_TABLE, "message");
+  lua_pop(L, 1);
+}
+
+/* Tells what an answer of 3xx, 4xx or 5xx says. */
+void error_from_status(lua_State *L, struct request *r) {
+  const struct answer *a = &r->transfer->answer;
+  int status = a->status;
+  set_default(L, status);
+  take_body(L, a);
+  if (r->purpose == TO_TOKEN)
+    table_set_string(L, SLOT_TABLE, "kind", "credential");
+  else if (status == 403)
+    explain_403(L);
+  table_set_boolean(L, SLOT_TABLE, "retryable",
+                    status == 408 || status == 429 || status >= 500);
+  error_exchange(L, r);
+}
+
+/* ---- a location that is refused ---- */
+
+/* Tells why the origin rule, or the URL itself, forbids an exchange. */
+void error_from_verdict(lua_State *L, int table, enum verdict verdict,
+                        const char *origin) {
+  switch (verdict) {
+  case VERDICT_USER_INFO:
+    error_set(L, table, "origin", "user_info",
+              "the location holds user info; it is not followed");
+    break;
+  case VERDICT_FOREIGN:
+  case VERDICT_INSECURE:
+    error_set(L, table, "origin", "foreign_origin",
+              "the location is not on %s; the token does not go there", origin);
+    break;
+  default:
+    error_set(L, table, "origin", "invalid_location",
+              "the location is not a URL");
+  }
+}
+
+/* ---- what every error of an exchange says ---- */
+
+/* An answer that holds a token does not become part of an error. */
+static void set_body(lua_State *L, const struct request *r) {
+  const struct answer *a = &r->transfer->answer;
+  if (!a->body.length || (r->purpose == TO_TOKEN && a->status == 200))
+    return;
+  lua_pushlstring(L, a->body.data, a->body.length);
+  lua_setfield(L, SLOT_TABLE, "body");
+}
+
+/* Adds what is known of the exchange. */
+void error_exchange(lua_State *L, struct request *r) {
+  const struct transfer *t = r->transfer;
+  const struct answer *a;
+  const char *request_id;
+  table_set_boolean(L, SLOT_TABLE, "sent", t && t->answer.starts > 0);
+  if (r->purpose == TO_CANCEL || r->purpose == TO_POLL)
+    response_set_location(L, r);
+  if (!t)
+    return;
+  a = &t->answer;
+  request_id = answer_request_id(a);
+  if (a->status)
+    table_set_integer(L, SLOT_TABLE, "status", a->status);
+  if (t->id)
+    table_set_string(L, SLOT_TABLE, "client_request_id", t->lines.data + t->id);
+  if (answer_retry_after(a) >= 0)
+    table_set_integer(L, SLOT_TABLE, "retry_after", answer_retry_after(a));
+  if (request_id)
+    table_set_string(L, SLOT_TABLE, "request_id", request_id);
+  set_body(L, r);
+}
+
+/* ---- secrets ---- */
+
+/* Pushes `text` with each `secret` replaced; false, and nothing, where there
+ * is none. */
+static bool push_redacted(lua_State *L, const char *text, size_t size,
+                          const char *secret, size_t length) {
+  const char *end = text + size, *found = memmem(text, size, secret, length);
+  luaL_Buffer out;
+  if (!found)
+    return false;
+  luaL_buffinit(L, &out);
+  for (; found; found = memmem(text, (size_t)(end - text), secret, length)) {
+    luaL_addlstring(&out, text, (size_t)(found - text));
+    luaL_addstring(&out, "***");
+    text = found + length;
+  }
+  luaL_addlstring(&out, text, (size_t)(end - text));
+  luaL_pushresult(&out);
+  return true;
+}
+
+static void redact_field(lua_State *L, const char *field, const char *secret) {
+  size_t size;
+  if (table_get(L, SLOT_TABLE, field) == LUA_TSTRING) {
+    const char *text = lua_tolstring(L, -1, &size);
+    if (push_redacted(L, text, size, secret, strlen(secret)))
+      lua_setfield(L, SLOT_TABLE, field);
+  }
+  lua_pop(L, 1);
+}
+
+static void redact(lua_State *L, const char *secret) {
+  static const char *const fields[] = {"message", "code", "body", "request_id",
+                                       "location"};
+  if (strlen(secret) < SHORTEST_SECRET)
+    return;
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+    redact_field(L, fields[i], secret);
+}
+
+/* Takes the token, or the client secret, out of an error that a server has
+ * echoed it into. */
+void error_redact(lua_State *L, struct request *r) {
+  if (r->transfer && r->transfer->token)
+    redact(L, r->transfer->lines.data + r->transfer->token);
+  if (r->purpose == TO_TOKEN &&
+      table_get(L, SLOT_FIRST, "client_secret") == LUA_TSTRING)
+    redact(L, lua_tostring(L, -1));
+  lua_settop(L, SLOT_TOP);
+}
+
+/* ---- as text ---- */
+
+/* The bytes of the UTF-8 character at `text`; 0: there is none. */
+static size_t utf8_size(const unsigned char *text, size_t size) {
+  size_t length = *text < 0x80   ? 1
+                  : *text < 0xc2 ? 0
+                  : *text < 0xe0 ? 2
+                  : *text < 0xf0 ? 3
+                  : *text < 0xf5 ? 4
+                                 : 0;
+  if (length > size)
+    return 0;
+  for (size_t i = 1; i < length; i++)
+    if ((text[i] & 0xc0) != 0x80)
+      return 0;
+  return length;
+}
+
+static bool is_control(const unsigned char *text, size_t length) {
+  if (length == 1)
+    return *text < ' ' || *text == 0x7f;
+  return length == 2 && text[0] == 0xc2 && text[1] < 0xa0;
+}
+
+/* Appends text fit for one line of a terminal: control characters, the C1 ones
+ * too, become spaces, and bytes that are not UTF-8 question marks. */
+void error_add_clean(luaL_Buffer *out, const char *text, size_t size) {
+  const unsigned char *at = (const unsigned char *)text;
+  while (size) {
+    size_t length = utf8_size(at, size);
+    if (length == 0) {
+      luaL_addchar(out, '?');
+      length = 1;
+    } else if (is_control(at, length)) {
+      luaL_addchar(out, ' ');
+    } else {
+      luaL_addlstring(out, (const char *)at, length);
+    }
+    at += length;
+    size -= length;
+  }
+}
+
+/* "message [kind/code, HTTP 404, request 7f3a…]" */
+static int to_string(lua_State *L) {
+  const char *message, *kind, *code, *status, *id;
+  luaL_Buffer out;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  message = table_text(L, 1, "message");
+  kind = table_text(L, 1, "kind");
+  code = table_text(L, 1, "code");
+  status = table_text(L, 1, "status");
+  id = table_text(L, 1, "request_id");
+  lua_pushfstring(L, "%s [%s/%s%s%s%s%s]", message ? message : "error",
+                  kind ? kind : "?", code ? code : "?", status ? ", HTTP " : "",
+                  status ? status : "", id ? ", request " : "", id ? id : "");
+  message = lua_tostring(L, -1);
+  luaL_buffinit(L, &out);
+  error_add_clean(&out, message, strlen(message));
+  luaL_pushresult(&out);
+  return 1;
+}
+
+/* cpp.error{ kind =, code =, message = [, …] } --> err: a new error with these
+ * fields, for policy written in Lua. */
+int error_new(lua_State *L) {
+  static const char *const kinds[] = {"transport", "http",   "protocol",
+                                      "origin",    "closed", "credential",
+                                      "workflow",  NULL};
+  static const char *const needed[] = {"kind", "code", "message"};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+    if (table_get(L, 1, needed[i]) != LUA_TSTRING)
+      luaL_error(L, "cpp.error: '%s': string expected, got %s", needed[i],
+                 luaL_typename(L, -1));
+  luaL_checkoption(L, 2, NULL, kinds);
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, 1);) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  luaL_setmetatable(L, TYPE);
+  return 1;
+}
+
+/* Makes the type. */
+void error_register(lua_State *L) {
+  static const luaL_Reg meta[] = {{"__tostring", to_string}, {NULL, NULL}};
+  luaL_newmetatable(L, TYPE);
+  luaL_setfuncs(L, meta, 0);
+  lua_pop(L, 1);
+}

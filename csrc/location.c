@@ -1,0 +1,217 @@
+/* location.c - URLs: the endpoint, operation locations, the origin rule.
+ *
+ * libcurl parses: the URL that is checked here is the parsed one that the
+ * transfer later goes to, so that no difference between two parsers can carry
+ * the token to another host.
+ */
+#define CPP_WITHOUT_LUA
+#include "cpp.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* A location is taken byte by byte as the service wrote it: "/../" stays. */
+#define PARSE_FLAGS (CURLU_PATH_AS_IS | CURLU_DISALLOW_USER)
+
+/* True for what no URL may hold. A backslash is a slash to some parsers, so a
+ * URL with one has no single meaning. */
+static bool has_forbidden_byte(const char *text) {
+  for (; *text; text++)
+    if ((unsigned char)*text <= ' ' || *text == '\\' || *text == 0x7f)
+      return true;
+  return false;
+}
+
+static enum verdict verdict_of(CURLUcode code) {
+  switch (code) {
+  case CURLUE_OK:
+    return VERDICT_OK;
+  case CURLUE_USER_NOT_ALLOWED:
+    return VERDICT_USER_INFO;
+  case CURLUE_UNSUPPORTED_SCHEME:
+    return VERDICT_FOREIGN;
+  case CURLUE_OUT_OF_MEMORY:
+    return VERDICT_NO_MEMORY;
+  default:
+    return VERDICT_INVALID;
+  }
+}
+
+static enum verdict parse(CURLU *url, const char *text) {
+  if (has_forbidden_byte(text))
+    return VERDICT_INVALID;
+  return verdict_of(curl_url_set(url, CURLUPART_URL, text, PARSE_FLAGS));
+}
+
+/* Appends one part of a URL between two texts; an absent part appends nothing.
+ */
+static enum verdict add_part(struct buffer *b, const char *before, CURLU *url,
+                             CURLUPart part, unsigned flags,
+                             const char *after) {
+  char *text = NULL;
+  CURLUcode code = curl_url_get(url, part, &text, flags);
+  bool ok = code != CURLUE_OK || (buffer_add(b, before) &&
+                                  buffer_add(b, text) && buffer_add(b, after));
+  curl_free(text);
+  return ok && code != CURLUE_OUT_OF_MEMORY ? VERDICT_OK : VERDICT_NO_MEMORY;
+}
+
+/* Writes scheme://host[:port] in lower case, without the scheme's own port.
+ * Two URLs have the same origin exactly when these texts are equal. */
+static enum verdict write_origin(CURLU *url, struct buffer *b) {
+  enum verdict verdict;
+  buffer_clear(b);
+  verdict = add_part(b, "", url, CURLUPART_SCHEME, 0, "://");
+  if (verdict == VERDICT_OK)
+    verdict = add_part(b, "", url, CURLUPART_HOST, 0, "");
+  if (verdict == VERDICT_OK)
+    verdict = add_part(b, "%", url, CURLUPART_ZONEID, 0, "");
+  if (verdict == VERDICT_OK)
+    verdict = add_part(b, ":", url, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT, "");
+  for (size_t i = 0; i < b->length; i++)
+    if (b->data[i] >= 'A' && b->data[i] <= 'Z')
+      b->data[i] = (char)(b->data[i] - 'A' + 'a');
+  return verdict;
+}
+
+/* True for an origin of plain http. */
+bool origin_is_plain(const char *origin) {
+  return strncmp(origin, "http:", 5) == 0;
+}
+
+/* libcurl itself resolves "localhost" to a loopback address, without DNS. */
+static bool is_loopback(const char *origin) {
+  const char *host = strstr(origin, "://") + 3;
+  size_t size = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+  if (size == 9 && strncmp(host, "localhost", 9) == 0)
+    return true;
+  if (size == 5 && strncmp(host, "[::1]", 5) == 0)
+    return true;
+  return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == size;
+}
+
+static enum verdict check_origin(CURLU *url, const char *text,
+                                 struct buffer *origin) {
+  enum verdict verdict = parse(url, text);
+  char *path = NULL;
+  if (verdict == VERDICT_OK)
+    verdict = write_origin(url, origin);
+  if (verdict != VERDICT_OK)
+    return verdict;
+  if (strncmp(origin->data, "http://", 7) != 0 &&
+      strncmp(origin->data, "https://", 8) != 0)
+    return VERDICT_INVALID;
+  if (curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
+    return VERDICT_NO_MEMORY;
+  if (strcmp(path, "/") != 0 || strpbrk(text, "?#"))
+    verdict = VERDICT_NOT_ORIGIN;
+  else if (origin_is_plain(origin->data) && !is_loopback(origin->data))
+    verdict = VERDICT_INSECURE;
+  curl_free(path);
+  return verdict;
+}
+
+/* Checks an endpoint such as "https://cloudpartner.azure.com" and writes it in
+ * the form that origins are compared in. */
+enum verdict origin_parse(const char *text, struct buffer *origin) {
+  CURLU *url = curl_url();
+  enum verdict verdict = VERDICT_NO_MEMORY;
+  if (url)
+    verdict = check_origin(url, text, origin);
+  curl_url_cleanup(url);
+  return verdict;
+}
+
+/* Resolves a location, absolute or relative, into `url`, against `base` or,
+ * where that is NULL, against what `url` holds. */
+enum verdict location_resolve(CURLU *url, const char *base, const char *text) {
+  enum verdict verdict = VERDICT_OK;
+  if (base)
+    verdict = parse(url, base);
+  return verdict == VERDICT_OK ? parse(url, text) : verdict;
+}
+
+static enum verdict check_same_origin(CURLU *url, const char *origin) {
+  struct buffer found = {0};
+  enum verdict verdict = write_origin(url, &found);
+  if (verdict == VERDICT_OK && strcmp(found.data, origin) != 0)
+    verdict = VERDICT_FOREIGN;
+  buffer_free(&found);
+  return verdict;
+}
+
+static bool has_api_version(const char *query) {
+  static const char name[] = "api-version=";
+  for (; query; query = strchr(query, '&')) {
+    query += *query == '&';
+    if (strncasecmp(query, name, sizeof name - 1) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* Appends api-version unless the query has one; all else stays as it is. */
+static enum verdict add_api_version(CURLU *url, const char *api_version) {
+  struct buffer pair = {0};
+  char *query = NULL;
+  CURLUcode code = curl_url_get(url, CURLUPART_QUERY, &query, 0);
+  if (code == CURLUE_NO_QUERY)
+    code = CURLUE_OK;
+  if (code == CURLUE_OK && !has_api_version(query)) {
+    if (buffer_add(&pair, "api-version=") && buffer_add(&pair, api_version))
+      code = curl_url_set(url, CURLUPART_QUERY, pair.data,
+                          CURLU_APPENDQUERY | CURLU_URLENCODE);
+    else
+      code = CURLUE_OUT_OF_MEMORY;
+  }
+  curl_free(query);
+  buffer_free(&pair);
+  return verdict_of(code);
+}
+
+/* Applies the origin rule to a resolved location, completes it and writes its
+ * text; `api_version` may be NULL: none is needed. A location that is refused
+ * is written too, uncompleted: nothing that the service said is lost. */
+enum verdict location_complete(CURLU *url, const char *origin,
+                               const char *api_version, struct buffer *text) {
+  enum verdict verdict, written;
+  curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
+  verdict = check_same_origin(url, origin);
+  if (verdict == VERDICT_OK && api_version)
+    verdict = add_api_version(url, api_version);
+  buffer_clear(text);
+  written = add_part(text, "", url, CURLUPART_URL, 0, "");
+  return verdict == VERDICT_OK ? written : verdict;
+}
+
+/* Appends text percent-encoded. */
+bool location_add_escaped(struct buffer *b, const char *text, size_t size) {
+  char *escaped = curl_easy_escape(NULL, text, (int)size);
+  bool ok = escaped && buffer_add(b, escaped);
+  curl_free(escaped);
+  return ok;
+}
+
+/* Appends "/" and an id encoded as one path segment. */
+bool location_add_segment(struct buffer *b, const char *id, size_t size) {
+  return buffer_add(b, "/") && location_add_escaped(b, id, size);
+}
+
+/* Finds the path segment after "/name/" and writes it decoded. */
+bool location_segment_after(const char *location, const char *name,
+                            struct buffer *id) {
+  size_t length = strlen(name);
+  const char *end = location + strcspn(location, "?#");
+  for (const char *at = location; at < end; at++)
+    if (*at == '/' && strncmp(at + 1, name, length) == 0 &&
+        at[length + 1] == '/') {
+      const char *segment = at + length + 2;
+      int size;
+      char *text = curl_easy_unescape(NULL, segment,
+                                      (int)strcspn(segment, "/?#"), &size);
+      bool ok = text && size > 0 && buffer_set(id, text, (size_t)size);
+      curl_free(text);
+      return ok;
+    }
+  return false;
+}

@@ -1,0 +1,152 @@
+/* trace.c - an exchange as a person sees it: trace events and dry runs. */
+#include "cpp.h"
+
+#include <string.h>
+
+/* ---- trace ---- */
+
+/* Seconds from the start of the exchange. */
+static void set_time(lua_State *L, CURL *easy, CURLINFO info,
+                     const char *field) {
+  curl_off_t microseconds = 0;
+  curl_easy_getinfo(easy, info, &microseconds);
+  lua_pushnumber(L, (lua_Number)microseconds / 1e6);
+  lua_setfield(L, -2, field);
+}
+
+static void set_count(lua_State *L, CURL *easy, CURLINFO info,
+                      const char *field) {
+  curl_off_t count = 0;
+  curl_easy_getinfo(easy, info, &count);
+  table_set_integer(L, lua_gettop(L), field, (lua_Integer)count);
+}
+
+static void set_protocol(lua_State *L, CURL *easy) {
+  long version = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+  if (version)
+    table_set_string(L, lua_gettop(L), "protocol",
+                     version == CURL_HTTP_VERSION_2_0   ? "HTTP/2"
+                     : version == CURL_HTTP_VERSION_1_1 ? "HTTP/1.1"
+                                                        : "HTTP/1.0");
+}
+
+static void set_connection(lua_State *L, CURL *easy) {
+  long connects = 0;
+  const char *address = NULL;
+  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+  curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
+  table_set_boolean(L, lua_gettop(L), "reused", connects == 0);
+  if (address && *address)
+    table_set_string(L, lua_gettop(L), "address", address);
+}
+
+/* Pushes the event of an ended exchange: method, url, status, code of the
+ * error, sent; the times of its stages in seconds from its start (dns, connect,
+ * tls, first_byte, total); reused, protocol, address; the bytes of the bodies
+ * (bytes_sent, bytes_received); request_id, client_request_id. */
+void trace_push_event(lua_State *L, struct request *r) {
+  const struct transfer *t = r->transfer;
+  const char *request_id = answer_request_id(&t->answer);
+  CURL *easy = t->easy;
+  int event;
+  lua_createtable(L, 0, 18);
+  event = lua_gettop(L);
+  table_set_string(L, event, "method", t->answer.post ? "POST" : "GET");
+  lua_pushlstring(L, t->text.data, t->text.length);
+  lua_setfield(L, event, "url");
+  if (t->answer.status)
+    table_set_integer(L, event, "status", t->answer.status);
+  if (r->failed)
+    table_copy(L, SLOT_TABLE, event, "code");
+  table_set_boolean(L, event, "sent", t->answer.starts > 0);
+  if (request_id)
+    table_set_string(L, event, "request_id", request_id);
+  table_set_string(L, event, "client_request_id", t->lines.data + t->id);
+  set_time(L, easy, CURLINFO_NAMELOOKUP_TIME_T, "dns");
+  set_time(L, easy, CURLINFO_CONNECT_TIME_T, "connect");
+  set_time(L, easy, CURLINFO_APPCONNECT_TIME_T, "tls");
+  set_time(L, easy, CURLINFO_STARTTRANSFER_TIME_T, "first_byte");
+  set_time(L, easy, CURLINFO_TOTAL_TIME_T, "total");
+  set_count(L, easy, CURLINFO_SIZE_UPLOAD_T, "bytes_sent");
+  set_count(L, easy, CURLINFO_SIZE_DOWNLOAD_T, "bytes_received");
+  set_connection(L, easy);
+  set_protocol(L, easy);
+}
+
+/* ---- dry run ---- */
+
+/* Appends text as one word of a POSIX shell. */
+static void add_quoted(luaL_Buffer *out, const char *text) {
+  luaL_addchar(out, '\'');
+  for (; *text; text++)
+    if (*text == '\'')
+      luaL_addstring(out, "'\\''");
+    else
+      luaL_addchar(out, *text);
+  luaL_addchar(out, '\'');
+}
+
+/* The token stands in the shell's environment, not in the line. */
+static void add_header(luaL_Buffer *out, const char *line) {
+  luaL_addstring(out, " -H ");
+  if (strncmp(line, "Authorization:", 14) == 0)
+    luaL_addstring(out, "\"Authorization: Bearer $CPP_TOKEN\"");
+  else
+    add_quoted(out, line);
+}
+
+static void push_curl_line(lua_State *L, const struct transfer *t) {
+  luaL_Buffer out;
+  luaL_buffinit(L, &out);
+  luaL_addstring(&out, t->answer.post ? "curl -X POST" : "curl");
+  for (const struct curl_slist *node = transfer_headers(t); node;
+       node = node->next)
+    add_header(&out, node->data);
+  if (t->answer.post) {
+    luaL_addstring(&out, " --data-binary ");
+    add_quoted(&out, t->body.data ? t->body.data : "");
+  }
+  luaL_addchar(&out, ' ');
+  add_quoted(&out, t->text.data);
+  luaL_pushresult(&out);
+}
+
+static int curl_line(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  return 1;
+}
+
+/* Sets headers = {Name = value}. */
+static void set_headers(lua_State *L, const struct transfer *t) {
+  lua_newtable(L);
+  for (const struct curl_slist *node = transfer_headers(t); node;
+       node = node->next) {
+    size_t name = strcspn(node->data, ":;");
+    const char *value = node->data + name + (node->data[name] != '\0');
+    lua_pushlstring(L, node->data, name);
+    lua_pushstring(L, value + (*value == ' '));
+    lua_rawset(L, -3);
+  }
+  lua_setfield(L, SLOT_TABLE, "headers");
+}
+
+/* Fills the table of a call with the request that it would have sent: method,
+ * url, headers, body. As text it is a curl command line. */
+void trace_fill_dry_run(lua_State *L, struct request *r) {
+  const struct transfer *t = r->transfer;
+  table_set_string(L, SLOT_TABLE, "method", t->answer.post ? "POST" : "GET");
+  table_set_string(L, SLOT_TABLE, "url", t->text.data);
+  set_headers(L, t);
+  if (t->answer.post) {
+    lua_pushlstring(L, t->body.data ? t->body.data : "", t->body.length);
+    lua_setfield(L, SLOT_TABLE, "body");
+  }
+  lua_pushvalue(L, SLOT_TABLE);
+  lua_createtable(L, 0, 1);
+  push_curl_line(L, t);
+  lua_pushcclosure(L, curl_line, 1);
+  lua_setfield(L, -2, "__tostring");
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
+}

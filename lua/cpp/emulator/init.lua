@@ -1,0 +1,335 @@
+--- The Cloud Partner Portal on this machine, for tests: nginx and its Lua module as a
+-- child process on a loopback port. It checks what the service checks, and can be told
+-- to behave in every way that the service is known or feared to.
+
+local cjson = require "cjson"
+local certificate = require "cpp.emulator.certificate"
+local ledger = require "cpp.emulator.ledger"
+local options = require "cpp.emulator.options"
+local server = require "cpp.emulator.server"
+local shell = require "cpp.emulator.shell"
+
+local emulator = {}
+
+---@class cpp.emulator.offer  settings of an offer, all optional
+---@field running? "publish"|"preview"|false  what runs; a `preview` waits for its
+---  publisher's review. Setting it at run time ends what runs and starts anew (false)
+---@field id? string  GUID of the next operation to start (default: random)
+---@field own_id? string  GUID of the next operation of a cancel's own (default: random)
+---@field elapsed? number  virtual seconds a "publish" has been running (default 0)
+---@field publish_seconds? number  virtual seconds a publish takes (default 86400)
+---@field queued_seconds? number  virtual seconds it is first "not started" (default 0)
+---@field signoff? boolean  a publish stops at publisher-signoff (default false)
+---@field ending? "succeeded"|"failed"  how the run ends by itself (default "succeeded")
+---@field errors? string[]  HTML messages of a failed or blocked step
+---@field blocked? boolean  the current step says `blocked` (default false)
+---@field next? {id?: string}  another publish starts when the current run ends
+---@field cancel_seconds? number  virtual seconds from accepted to canceled (default 120)
+---@field cancelable? boolean  false: a cancel is accepted, then given up, and the
+---  operation goes on (default true)
+---@field too_late? boolean  the run ends as `ending` says when the cancel is accepted
+---@field synchronous? boolean  a cancel is answered 200, done (default false)
+---@field location? string  "F1".."F4", the forms in which the service gives an operation
+---  location; "none"; anything else is the header's value (default "F1")
+---@field location_header? string  its name, or "both" for Operation-Location and Location
+---  (default: Operation-Location for F1 and F2 and other values, Location for F3 and F4)
+---@field names? "canceled"|"own"  whether a cancel's location names the operation that
+---  ran (the last one, if none does) or an operation of its own (default "canceled")
+---@field accepted_body? string  the body of a cancel's 202 (default "")
+---@field document? "object"|"array"  shape of an operation document (default "object")
+---@field words? table<string, string>  canonical state -> the word used for it; states:
+---  never_published, not_started, running, blocked, waiting_for_publisher_review,
+---  succeeded, failed, canceled
+---@field running_status? integer  HTTP status of a poll before the end; 202 brings the
+---  location again (default 200)
+---@field done_status? integer  HTTP status of a poll after the end (default 200)
+---@field cancellation_state? boolean|string  `cancellationRequestState` of an operation:
+---  true for canCancel, and cancelRequested after a cancel; false for none (default true)
+---@field history? {id?: string, state?: string, ago?: number}[]  earlier operations,
+---  oldest first; state succeeded, failed or canceled; `ago`: virtual seconds since then
+---@field list? "normal"|"empty"  (default "normal")
+---@field list_order? "newest"|"oldest"|"shuffled"  (default "newest")
+---@field list_lag? number  virtual seconds by which the list is behind (default 0)
+---@field list_own? boolean  the list shows a cancel's own operations too (default false)
+---@field foreign? boolean  403: the caller is no member of the publisher (default false)
+---@field delay? number  virtual seconds before each answer (default 0)
+
+---@class cpp.emulator.fault  the first fault in the list that strikes a request counts
+---@field on string  the call: "cancel", "publish", "golive", "poll", "operations",
+---  "status", "token", or "*" for all
+---@field offer? string  only for this "publisher/offer"
+---@field skip? integer  requests to let pass first (default 0)
+---@field times? integer  how often it strikes; -1 for ever (default 1)
+---@field probability? number  of striking (default 1)
+---@field seed? integer  of the random numbers for `probability` (default 1)
+---@field drop? "before"|"after"  closes the connection (over HTTP/2, resets the stream)
+---  unanswered, before or after the request is carried out
+---@field status? integer  answers this instead
+---@field when? "before"|"after"  for `status` and `raw`: whether the request is carried
+---  out first (default "before": it is not)
+---@field retry_after? string  the header's value: seconds or an HTTP date
+---@field headers? table<string, string>  added to the answer
+---@field body? string  instead of the answer's
+---@field delay? number  virtual seconds between carrying out and answering
+---@field raw? string|(string|number)[]  sent as it is instead of an answer, then the
+---  connection is closed; numbers are pauses in real seconds (HTTP/1.1 only; over HTTP/2
+---  the stream is reset)
+---@field early? boolean  answers a POST without reading, or checking, its body
+
+---@class cpp.emulator.settings  portal-wide settings
+---@field faults? cpp.emulator.fault[]  replaces all faults
+---@field speed? number  virtual seconds per real second; 0 stops the clock
+---@field advance? number  virtual seconds to jump forward once
+---@field token_seconds? integer  life of tokens issued from now on, in real seconds
+---@field token_calls? integer  calls after which a token is refused, counted anew from
+---  now; -1 for no limit
+---@field revoke? boolean  refuses every token given out so far
+
+---@class cpp.emulator.portal
+---@field endpoint string  "http://127.0.0.1:PORT" or "https://localhost:PORT"
+---@field token string  good for as long as the portal runs, unless revoked or used up
+---@field ca_file string|nil  the authority that signed the certificate; with `tls` only
+---@field tenant string  what the token endpoint accepts, with client_id and client_secret
+---@field client_id string
+---@field client_secret string  holds characters that a form must encode
+---@field authority string  origin of the token endpoint: the endpoint itself
+---@field pid integer  nginx's process id
+---@field folder string  its temporary folder
+local portal = {}
+portal.__index = portal
+
+local IDENTITY = {
+  tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47",
+  client_id = "0f1e2d3c-4b5a-4697-8879-6a5b4c3d2e1f",
+  client_secret = "p+q&r%2B=s t/ü€",
+  object_id = "9a8b7c6d-5e4f-4031-9221-102132435465",
+}
+
+local TRIES = 20
+
+-- Bytes from the system's generator: a script's own seed must not make two emulators
+-- choose one port.
+local function random_integer(least, most)
+  local file <close> = assert(io.open("/dev/urandom", "rb"))
+  return least + string.unpack("<I4", file:read(4)) % (most - least + 1)
+end
+
+-- The folder of this file, absolute: nginx runs the files beside it.
+local function module_folder()
+  local folder = debug.getinfo(1, "S").source:match "^@(.*)/" or "."
+  local _, path = assert(shell.run("cd -- " .. shell.quote(folder) .. " && pwd"))
+  return path
+end
+
+-- mktemp makes the folder for its owner alone.
+local MAKE_FOLDER = [[
+folder=$(mktemp -d "${TMPDIR:-/tmp}/cpp-emulator.XXXXXX") && cd -- "$folder" || exit
+mkdir cpp && ln -s -- "$modules" cpp/emulator && pwd]]
+
+local function make_folder()
+  local modules = "modules=" .. shell.quote(module_folder()) .. "\n"
+  local good, output = shell.run(modules .. MAKE_FOLDER)
+  return good and output or nil, output
+end
+
+-- The process that runs this code: a forked child must leave its parent's nginx alone.
+local function own_pid()
+  local file <close> = io.open "/proc/self/stat"
+  return file and file:read "n"
+end
+
+local function write_line(self, name, patch)
+  self.journal:write(cjson.encode { name = name, patch = patch }, "\n")
+end
+
+local function write_offer(self, name, settings)
+  local patch = options.offer(name, settings)
+  if not self.known[name] then
+    self.known[name] = true
+    for key, value in pairs(options.OFFER_DEFAULTS) do
+      if patch[key] == nil then
+        patch[key] = value
+      end
+    end
+    patch.words = patch.words or {}
+  end
+  write_line(self, name, patch)
+end
+
+-- One seed gives each offer the same ids every time.
+local function sorted_names(offers)
+  local names = {}
+  for name in pairs(offers) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+-- The journal's beginning: the portal, then its offers.
+local function write_journal(self, start, offers)
+  for name, value in pairs(IDENTITY) do
+    start[name] = value
+  end
+  start.endpoint = self.endpoint
+  self.journal = assert(io.open(self.folder .. "/journal.jsonl", "w"))
+  write_line(self, "*", start)
+  self.known = {}
+  for _, name in ipairs(sorted_names(offers)) do
+    write_offer(self, name, offers[name])
+  end
+  assert(self.journal:flush())
+end
+
+local function try_port(self, nginx, port, start, given)
+  local origin = given.tls and "https://localhost:%d" or "http://127.0.0.1:%d"
+  self.endpoint = origin:format(port)
+  write_journal(self, start, given.offers or {})
+  local running, message = server.start(self.folder, nginx, port, given.tls)
+  if not running then
+    self.journal:close()
+  end
+  return running, message
+end
+
+-- nginx refuses port 0, so ports are tried. These lie below Linux's ephemeral range,
+-- where a connection of any process could sit.
+local function run(self, nginx, start, given)
+  local running, message
+  for _ = 1, TRIES do
+    running, message = try_port(self, nginx, random_integer(20000, 32000), start, given)
+    if running or not message:find "Address already in use" then
+      break
+    end
+  end
+  return running, message
+end
+
+local function remove_folder(self)
+  os.execute("rm -rf -- " .. shell.quote(self.folder))
+end
+
+local function prepare(self, given)
+  local nginx, missing = server.find(given.nginx)
+  if not nginx then
+    return nil, missing
+  end
+  local message
+  self.folder, message = make_folder()
+  if self.folder and given.tls then
+    local made
+    made, message = certificate.make(self.folder)
+    self.ca_file = self.folder .. "/ca.pem"
+    return made and nginx, message
+  end
+  return self.folder and nginx, message
+end
+
+local function check_offers(offers)
+  for name, settings in pairs(offers) do
+    options.offer(tostring(name), settings)
+  end
+end
+
+-- Calls a check so that its error points at the caller of the public function.
+local function checked(check, ...)
+  local good, result = pcall(check, ...)
+  if not good then
+    error(result, 3)
+  end
+  return result
+end
+
+--- Starts a portal and returns when it answers. It ends with `close`, or with the
+--- process (on Linux, the thread) that started it, however that ends.
+---@param given? { tls?: boolean, offers?: table<string, cpp.emulator.offer>,
+---  faults?: cpp.emulator.fault[], speed?: number, token_seconds?: integer,
+---  token_calls?: integer, seed?: integer, nginx?: string }
+---  tls: https and HTTP/2 (default false); offers: "publisher/offer" -> settings;
+---  speed: virtual seconds per real second (1); token_seconds: life of an issued token,
+---  real seconds (3599); token_calls: calls a token is good for (-1: any number); seed:
+---  of ids and of shuffling (default: random); nginx: the program's path (else searched)
+---@return cpp.emulator.portal|nil
+---@return string|nil  without nginx, its Lua module or openssl: what to install
+function emulator.start(given)
+  given = given or {}
+  local start = checked(options.start, given)
+  checked(check_offers, given.offers or {})
+  start.seed = given.seed or random_integer(1, 2 ^ 31 - 2 | 0)
+  local self = { owner = own_pid() }
+  local nginx, message = prepare(self, given)
+  if nginx then
+    self.server, message = run(self, nginx, start, given)
+  end
+  if not self.server then
+    return self.folder and remove_folder(self) and nil, message
+  end
+  self.token, self.pid, self.authority = self.server.token, self.server.pid, self.endpoint
+  self.tenant, self.client_id = IDENTITY.tenant, IDENTITY.client_id
+  self.client_secret = IDENTITY.client_secret
+  return setmetatable(self, portal)
+end
+
+local function check_open(self)
+  if self.closed then
+    error("attempt to use a closed emulator", 3)
+  end
+end
+
+--- Changes settings; every request that arrives after the call sees them.
+---@param name string  "publisher/offer" (a new offer is added), or "*" for the portal
+---@param settings cpp.emulator.offer|cpp.emulator.settings  merged into the present ones
+function portal:set(name, settings)
+  check_open(self)
+  if name == "*" then
+    write_line(self, name, checked(options.portal, settings))
+  else
+    checked(options.offer, name, settings)
+    write_offer(self, name, settings)
+  end
+  assert(self.journal:flush())
+end
+
+---@class cpp.emulator.counts
+---@field requests integer  all
+---@field cancels integer  POSTs received, whatever became of them
+---@field acted integer  cancels that told something running to stop
+---@field idle integer  cancels accepted while nothing ran
+---@field publishes integer
+---@field golives integer
+---@field polls integer
+---@field lists integer
+---@field statuses integer
+---@field tokens integer
+---@field unknown integer
+
+---@class cpp.emulator.ledger: cpp.emulator.counts
+---@field offers table<string, cpp.emulator.counts>  for each offer that was asked about
+---@field entries table[]  each request in order: seq, time (virtual), method, uri (as
+---  received), offer, call, acted, idle, status (absent when it got none), faulted,
+---  request_id, client_request_id, connection, protocol, content_type, content_length,
+---  if_match, user_agent, accept, accept_encoding, body; never a token or a secret
+
+--- What the portal was asked, and did, so far: complete for every request that has an
+--- answer.
+---@return cpp.emulator.ledger
+function portal:ledger()
+  check_open(self)
+  return ledger.read(self.folder .. "/ledger.jsonl")
+end
+
+--- Ends nginx and removes its folder. Closing twice is harmless.
+function portal:close()
+  if self.closed or self.owner ~= own_pid() then
+    return
+  end
+  self.closed = true
+  self.journal:close()
+  self.server:stop()
+  remove_folder(self)
+end
+
+portal.__close = portal.close
+portal.__gc = portal.close
+
+return emulator

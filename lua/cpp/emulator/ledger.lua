@@ -1,0 +1,65 @@
+--- The parent's side of the ledger: what the portal wrote, counted.
+
+local cjson = require "cjson"
+
+local ledger = {}
+
+local COUNTERS = {
+  cancel = "cancels", publish = "publishes", golive = "golives", poll = "polls",
+  operations = "lists", status = "statuses", token = "tokens", unknown = "unknown",
+}
+
+local function new_counts()
+  local counts = { requests = 0, acted = 0, idle = 0 }
+  for _, name in pairs(COUNTERS) do
+    counts[name] = 0
+  end
+  return counts
+end
+
+local function increment(counts, name)
+  counts[name] = counts[name] + 1
+end
+
+local function count(counts, entry)
+  increment(counts, "requests")
+  increment(counts, COUNTERS[entry.call])
+  if entry.call == "cancel" and entry.acted then
+    increment(counts, "acted")
+  elseif entry.call == "cancel" and entry.idle then
+    increment(counts, "idle")
+  end
+end
+
+-- Debian's lua-cjson makes every number a float.
+local function with_integers(entry)
+  for name, value in pairs(entry) do
+    entry[name] = math.type(value) == "float" and math.tointeger(value) or value
+  end
+  return entry
+end
+
+local function add(self, entry)
+  table.insert(self.entries, entry)
+  count(self, entry)
+  if entry.offer then
+    self.offers[entry.offer] = self.offers[entry.offer] or new_counts()
+    count(self.offers[entry.offer], entry)
+  end
+end
+
+--- Reads a ledger file.
+-- @return table  counts, `offers` (name -> counts) and `entries`
+function ledger.read(name)
+  local self = new_counts()
+  self.offers, self.entries = {}, {}
+  local file <close> = assert(io.open(name, "r"))
+  for line in file:lines "L" do
+    if line:sub(-1) == "\n" then
+      add(self, with_integers(cjson.decode(line)))
+    end
+  end
+  return self
+end
+
+return ledger

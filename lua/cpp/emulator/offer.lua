@@ -1,0 +1,187 @@
+--- One offer: its settings, and the operations that run and ran on it. One
+-- operation at a time can run on an offer (documented by Microsoft).
+
+local operation = require "cpp.emulator.operation"
+
+local offer = {}
+offer.__index = offer
+
+function offer.new(publisher, id, random)
+  return setmetatable({
+    publisher = publisher, id = id, guid = random:guid(), random = random,
+    settings = {}, operations = {},
+  }, offer)
+end
+
+-- The settings `id` and `own_id` name one operation each, then no more.
+local function take_id(self, name)
+  local id = self.settings[name]
+  self.settings[name] = nil
+  return id or self.random:guid()
+end
+
+local function add(self, fields)
+  fields.number = #self.operations + 1
+  local op = operation.new(fields)
+  self.operations[fields.number] = op
+  return op
+end
+
+--- Starts a run of `kind` ("publish" or "golive") at a time.
+-- @param emails string|nil  the notification e-mails it was started with
+function offer:start(kind, time, emails)
+  local settings = self.settings
+  self.latest = add(self, {
+    id = take_id(self, "id"), kind = kind, started = time, emails = emails,
+    slot = kind == "golive" and "production" or "preview",
+    duration = settings.publish_seconds, ending = settings.ending,
+    signoff = kind == "publish" and settings.signoff, queued = settings.queued_seconds,
+  })
+  return self.latest
+end
+
+-- Starts what the setting `next` announces, at the moment when its turn comes.
+local function settle(self, time)
+  local following = self.settings.next
+  if following and self.latest and self.latest:ended(time) then
+    self.settings.next = nil
+    self.settings.id = following.id
+    self:start("publish", self.latest.stop.at, "colleague@example.com")
+  end
+end
+
+--- The operation that runs at a time, or nil.
+function offer:current(time)
+  settle(self, time)
+  if self.latest and not self.latest:ended(time) then
+    return self.latest
+  end
+end
+
+-- An operation of the cancel's own. It gives up when the run cannot be canceled.
+local function own_operation(self, run, time, seconds)
+  local refused = run and not self.settings.cancelable
+  return add(self, {
+    id = take_id(self, "own_id"), kind = "cancel", slot = "preview", started = time,
+    duration = seconds, ending = refused and "failed" or "succeeded",
+  })
+end
+
+local function interrupt(self, run, time, seconds)
+  run.cancel_asked, run.cancel_over = time, time + seconds
+  if self.settings.too_late then
+    run:end_at(time, run.ending)
+  elseif self.settings.cancelable then
+    run:end_at(time + seconds, "canceled", time)
+  end
+end
+
+--- Cancels what runs. Asking again while a cancel is under way changes nothing.
+-- @return table|nil  the operation that ran
+-- @return table      the operation that the answer's location names
+function offer:cancel(time)
+  local run = self:current(time)
+  local seconds = self.settings.synchronous and 0 or self.settings.cancel_seconds
+  if run and not (run.cancel_asked and time < run.cancel_over) then
+    interrupt(self, run, time, seconds)
+  end
+  if self.settings.names == "own" or not self.latest then
+    return run, own_operation(self, run, time, seconds)
+  end
+  return run, self.latest
+end
+
+--- Goes live with a preview that waits for the publisher; nil when none does.
+function offer:golive(time)
+  local run = self:current(time)
+  if run and run:waits(time) then
+    run:end_at(time, "succeeded")
+    return self:start("golive", time, run.emails)
+  end
+end
+
+local function add_history(self, history, time)
+  for _, past in ipairs(history) do
+    local ended = time - past.ago
+    self.latest = add(self, {
+      id = past.id or self.random:guid(), kind = "publish", slot = "preview",
+      started = ended - 600, duration = 600, ending = past.state,
+    })
+  end
+end
+
+-- A "preview" has come as far as the publisher's review and waits there.
+local function change_running(self, running, time)
+  local run = self:current(time)
+  if run then
+    run:end_at(time, run.ending, time)
+  end
+  if running == "publish" then
+    self:start("publish", time - self.settings.elapsed, "publisher@example.com")
+  elseif running == "preview" then
+    self.settings.signoff = true
+    self:start("publish", time - self.settings.publish_seconds, "publisher@example.com")
+  end
+end
+
+-- Lets a run that nobody interferes with follow settings that changed.
+local function replan(self, patch, time)
+  local run = self:current(time)
+  if not run or run.cancel_asked then
+    return
+  end
+  run.duration = patch.publish_seconds or run.duration
+  run.ending = patch.ending or run.ending
+  if patch.signoff ~= nil and run.kind == "publish" then
+    run.signoff = patch.signoff
+  end
+  run:plan()
+end
+
+--- Merges settings, at a time.
+function offer:change(patch, time)
+  for name, value in pairs(patch) do
+    self.settings[name] = value
+  end
+  if patch.history then
+    add_history(self, patch.history, time)
+  end
+  if patch.running ~= nil then
+    change_running(self, patch.running, time)
+  else
+    replan(self, patch, time)
+  end
+end
+
+--- The operation with this id, or nil.
+function offer:find(id)
+  for _, op in ipairs(self.operations) do
+    if op.id == id then
+      return op
+    end
+  end
+end
+
+local function listed(self, op, time)
+  return op.started <= time and (op.kind ~= "cancel" or self.settings.list_own)
+end
+
+--- What the list shows at a time: an array in the order of the settings, and the
+-- time as of which it is right.
+function offer:list(time)
+  self:current(time)
+  local settings, seen = self.settings, time - self.settings.list_lag
+  local list = {}
+  for _, op in ipairs(settings.list == "empty" and {} or self.operations) do
+    if listed(self, op, seen) then
+      local at = settings.list_order == "newest" and 1 or #list + 1
+      table.insert(list, at, op)
+    end
+  end
+  if settings.list_order == "shuffled" then
+    self.random:shuffle(list)
+  end
+  return list, seen
+end
+
+return offer
