@@ -415,15 +415,13 @@ static struct request *begin_offer(lua_State *L, enum purpose purpose) {
   return begin(L, purpose);
 }
 
-/* {"metadata":{"notification-emails":"a@x.com,b@y.com"}}; no e-mails, no body
- */
+/* {"metadata":{"notification-emails":"a@x.com,b@y.com"}}, as documented;
+ * without e-mails the string is empty. */
 static bool write_cancel_body(lua_State *L, struct buffer *body) {
   const char *emails = settings_of(L)->notification_emails;
   bool ok;
   buffer_clear(body);
-  if (!emails || !*emails)
-    return true;
-  lua_pushstring(L, emails);
+  lua_pushstring(L, emails ? emails : "");
   json_encode(L, lua_gettop(L));
   ok = buffer_add(body, "{\"metadata\":{\"notification-emails\":") &&
        buffer_add(body, lua_tostring(L, -1)) && buffer_add(body, "}}");

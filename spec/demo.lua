@@ -10,8 +10,12 @@ end
 local function run()
   local portal <close> = assert(require "cpp.emulator".start {
     tls = true,
-    speed = 20,
-    offers = { ["contoso/contoso-vm"] = { running = "publish" } },
+    speed = 30,
+    offers = {
+      ["contoso/contoso-vm"] = {
+        running = "publish", publish_seconds = 3600, elapsed = 1000,
+      },
+    },
   })
   local environment = {
     LUA_PATH_5_4 = package.path,
