@@ -1,0 +1,103 @@
+--- Splits a workflow's options into its own, checked, and those of its calls,
+-- which the client checks.
+
+local options = {}
+
+local function is_seconds(value)
+  return type(value) == "number" and value >= 0, "a number of seconds, 0 or more"
+end
+
+local function is_positive(value)
+  return type(value) == "number" and value > 0, "a number of seconds above 0"
+end
+
+local function is_function(value)
+  return type(value) == "function", "a function"
+end
+
+local function is_id(value)
+  return type(value) == "string" and value ~= "", "an operation's id"
+end
+
+local function is_boolean(value)
+  return type(value) == "boolean", "a boolean"
+end
+
+local function is_count(value)
+  return math.type(value) == "integer" and value >= 1, "an integer from 1"
+end
+
+local PACE = {
+  deadline = { is_seconds, 3600 },
+  interval = { is_positive, 5 },
+  max_interval = { is_positive, 60 },
+  on_change = { is_function },
+}
+
+local function with(fields)
+  for name, rule in pairs(PACE) do
+    fields[name] = rule
+  end
+  return fields
+end
+
+-- What each workflow knows: name -> { check, default }.
+options.WAIT = with { through_review = { is_boolean, false } }
+options.CANCEL = with { operation = { is_id } }
+options.CANCEL_ALL = with { concurrency = { is_count, 16 } }
+
+local function check(name, value, rule)
+  local good, expected = rule[1](value)
+  if not good then
+    local shown = type(value) == "number" and tostring(value) or "a " .. type(value)
+    error(("option '%s' must be %s, not %s"):format(name, expected, shown), 0)
+  end
+end
+
+-- A dry run sends nothing: a workflow over it would wait for what never was.
+local function refuse_dry_run(name)
+  if name == "dry_run" then
+    error("option 'dry_run' is for single calls, not for a workflow", 0)
+  end
+end
+
+local function defaults(known)
+  local own = {}
+  for name, rule in pairs(known) do
+    own[name] = rule[2]
+  end
+  return own
+end
+
+--- Raises, naming the option, where one of the workflow's own is impossible.
+---@param known table  options.WAIT, CANCEL or CANCEL_ALL
+---@param given table|nil
+---@return table own  with defaults
+---@return table calls  the rest
+function options.split(known, given)
+  local own, calls = defaults(known), {}
+  for name, value in pairs(given or {}) do
+    refuse_dry_run(name)
+    if known[name] then
+      check(name, value, known[name])
+      own[name] = value
+    else
+      calls[name] = value
+    end
+  end
+  return own, calls
+end
+
+--- A copy of `base` with what `over` says instead.
+function options.merge(base, over)
+  local merged = {}
+  for name, value in pairs(base) do
+    merged[name] = value
+  end
+  for name, value in pairs(over) do
+    merged[name] = value
+  end
+  return merged
+end
+
+return options

@@ -1,0 +1,450 @@
+local cpp = require "cpp"
+local emulator = require "cpp.emulator"
+local fake = require "spec.support.fake"
+local task = require "cpp.task"
+local workflow = require "cpp.workflow"
+
+-- A to-be-closed value that notes its end.
+local function noting(list, name)
+  return setmetatable({}, { __close = function() table.insert(list, name) end })
+end
+
+local function client()
+  return fake.new().client
+end
+
+describe("task.run", function()
+  it("passes arguments and returns results, with holes", function()
+    local results = table.pack(task.run(client(), function(...)
+      return select("#", ...), nil, ..., nil
+    end, nil, "b"))
+    assert.same({ 2, nil, nil, nil, n = 4 }, results)
+  end)
+
+  it("takes no time where nothing waits", function()
+    local portal = fake.new()
+    task.run(portal.client, function() end)
+    assert.equal(1000.0, portal.time)
+    assert.same({}, portal.slept)
+  end)
+
+  it("ends when the last task has, not the first function", function()
+    local portal, over = fake.new(), false
+    local result = task.run(portal.client, function()
+      task.spawn(function()
+        task.sleep(100)
+        over = true
+      end)
+      return "first"
+    end)
+    assert.same({ "first", true, 1100.0 }, { result, over, portal.time })
+  end)
+
+  it("lets sleeping tasks interleave by their times", function()
+    local portal, log = fake.new(), {}
+    task.run(portal.client, function()
+      for _, seconds in ipairs { 30, 10, 50, 20, 40 } do
+        task.spawn(function(n)
+          task.sleep(n)
+          table.insert(log, portal.time - 1000)
+        end, seconds)
+      end
+    end)
+    assert.same({ 10.0, 20.0, 30.0, 40.0, 50.0 }, log)
+    assert.same({ 10.0, 10.0, 10.0, 10.0, 10.0 }, portal.slept)
+  end)
+
+  it("keeps ten thousand timers in order", function()
+    math.randomseed(1)
+    local portal, last, count = fake.new(), 0, 0
+    task.run(portal.client, function()
+      for _ = 1, 10000 do
+        task.spawn(function()
+          task.sleep(math.random(1000))
+          assert(portal.time >= last)
+          last, count = portal.time, count + 1
+        end)
+      end
+    end)
+    assert.equal(10000, count)
+  end)
+
+  it("gives others a turn at a bare yield", function()
+    local log = {}
+    task.run(client(), function()
+      task.spawn(function() table.insert(log, "other") end)
+      coroutine.yield()
+      table.insert(log, "first")
+    end)
+    assert.same({ "other", "first" }, log)
+  end)
+
+  it("leaves a task's own coroutines alone", function()
+    local sum = task.run(client(), function()
+      local total = 0
+      for n in coroutine.wrap(function()
+        for i = 1, 3 do
+          coroutine.yield(i)
+        end
+      end) do
+        task.sleep(1)
+        total = total + n
+      end
+      return total
+    end)
+    assert.equal(6, sum)
+  end)
+
+  it("raises a task's error with its traceback and closes the others", function()
+    local closed = {}
+    local good, message = pcall(task.run, client(), function()
+      for i = 1, 3 do
+        task.spawn(function()
+          local _ <close> = noting(closed, i)
+          task.sleep(100)
+        end)
+      end
+      task.spawn(function()
+        local _ <close> = noting(closed, "failing")
+        task.sleep(1)
+        local function deep_inside() error "broken" end
+        deep_inside()
+      end)
+      task.sleep(50)
+    end)
+    table.sort(closed, function(a, b) return tostring(a) < tostring(b) end)
+    assert.is_false(good)
+    assert.matches("broken", message)
+    assert.matches("stack traceback:.*deep_inside", message)
+    assert.same({ 1, 2, 3, "failing" }, closed)
+  end)
+
+  it("raises an error that is no string unchanged", function()
+    local reason = { "reason" }
+    local _, got = pcall(task.run, client(), function() error(reason) end)
+    assert.equal(reason, got)
+  end)
+
+  it("leaves the client free after an error", function()
+    local one = client()
+    pcall(task.run, one, error, "broken")
+    assert.equal(1, task.run(one, function() return 1 end))
+  end)
+
+  it("raises where a run is at work on the client", function()
+    local one = client()
+    assert.error_matches(function()
+      task.run(one, function() task.run(one, print) end)
+    end, "at work on this client already")
+  end)
+
+  it("raises when every task is parked", function()
+    assert.error_matches(function() task.run(client(), task.park) end, "parked")
+  end)
+
+  it("does without a task that somebody closed", function()
+    local threads = {}
+    assert.equal(7, task.run(client(), function()
+      task.spawn(function()
+        threads[1] = coroutine.running()
+        task.park()
+      end)
+      task.sleep(1)
+      coroutine.close(threads[1])
+      return 7
+    end))
+  end)
+
+  it("closes all its tasks when its own coroutine is closed", function()
+    local closed, one = {}, client()
+    one.sleep = coroutine.yield -- as inside a foreign loop
+    local thread = coroutine.create(function()
+      task.run(one, function()
+        local _ <close> = noting(closed, "task")
+        task.sleep(1)
+      end)
+    end)
+    coroutine.resume(thread)
+    assert.is_true(coroutine.close(thread))
+    assert.same({ "task" }, closed)
+    assert.equal(1, task.run(one, function() return 1 end))
+  end)
+end)
+
+describe("task.park and task.wake", function()
+  it("hand over", function()
+    local log = {}
+    task.run(client(), function()
+      local caller = coroutine.running()
+      task.spawn(function()
+        task.sleep(5)
+        table.insert(log, "work")
+        task.wake(caller)
+      end)
+      task.park()
+      table.insert(log, "woken")
+    end)
+    assert.same({ "work", "woken" }, log)
+  end)
+end)
+
+describe("outside of a run", function()
+  for _, name in ipairs { "spawn", "sleep", "map", "park" } do
+    it("task." .. name .. " raises", function()
+      assert.error_matches(function() task[name]({}, print) end, "in a task of task.run")
+    end)
+  end
+
+  it("task.running is false", function()
+    local one = client()
+    assert.is_false(task.running())
+    task.run(one, function()
+      assert.is_true(task.running())
+      assert.is_true(task.running(one))
+      assert.is_false(task.running(client()))
+      assert.is_false(coroutine.wrap(task.running)())
+    end)
+  end)
+end)
+
+describe("task.map", function()
+  local function map(list, fn, concurrency)
+    local portal = fake.new()
+    local results, errors = task.run(portal.client, function()
+      return task.map(list, fn, concurrency)
+    end)
+    return results, errors, portal.time - 1000
+  end
+
+  it("gives results in the order of the list", function()
+    local results, errors = map({ 3, 1, 2 }, function(n, i)
+      task.sleep(n)
+      return n * 10 + i
+    end)
+    assert.same({ 31, 12, 23 }, results)
+    assert.is_nil(errors)
+  end)
+
+  it("keeps to its concurrency", function()
+    local list, running, most = {}, 0, 0
+    for i = 1, 20 do
+      list[i] = i
+    end
+    local _, _, time = map(list, function()
+      running = running + 1
+      most = math.max(most, running)
+      task.sleep(10)
+      running = running - 1
+    end, 4)
+    assert.same({ 4, 50.0 }, { most, time })
+  end)
+
+  it("runs sixteen at a time unless told otherwise", function()
+    local list = {}
+    for i = 1, 17 do
+      list[i] = i
+    end
+    local _, _, time = map(list, function() task.sleep(10) end)
+    assert.equal(20.0, time)
+  end)
+
+  it("collects what was raised, with its traceback, and goes on", function()
+    local results, errors = map({ 1, 2, 3 }, function(n)
+      task.sleep(1)
+      return n ~= 2 and n or error "not two"
+    end, 1)
+    assert.same({ 1, nil, 3 }, results)
+    assert.matches("not two.*stack traceback", errors[2])
+  end)
+
+  it("collects what was returned after nil", function()
+    local reason = { kind = "http" }
+    local results, errors = map({ 1, 2 }, function(n)
+      if n == 1 then
+        return nil, reason
+      end
+      return false
+    end)
+    assert.same({ nil, false }, results)
+    assert.equal(reason, errors[1])
+    assert.is_nil(errors[2])
+  end)
+
+  it("takes an empty list for what it is", function()
+    assert.same({}, (map({}, print)))
+  end)
+
+  it("refuses an impossible concurrency", function()
+    for _, concurrency in ipairs { 0, -1, 1.5, "2" } do
+      local _, message = pcall(map, { 1 }, print, concurrency)
+      assert.matches("concurrency must be", message)
+    end
+  end)
+end)
+
+describe("on the real client", function()
+  local portal
+
+  setup(function()
+    portal = assert(emulator.start {
+      offers = { ["contoso/vm"] = { running = "publish" } },
+    })
+  end)
+  teardown(function() portal:close() end)
+
+  local function new_client(options)
+    local settings = { endpoint = portal.endpoint, token = portal.token }
+    for name, value in pairs(options or {}) do
+      settings[name] = value
+    end
+    return cpp.client(settings)
+  end
+
+  it("sleeps side by side", function()
+    local one <close> = new_client()
+    local began = one:now()
+    task.run(one, function()
+      for _ = 1, 100 do
+        task.spawn(task.sleep, 0.05)
+        task.spawn(one.sleep, one, 0.05)
+      end
+    end)
+    local seconds = one:now() - began
+    assert.is_true(seconds >= 0.05 and seconds < 5)
+  end)
+
+  it("spends one resume on each completion", function()
+    local one <close> = new_client { max_connections = 8 }
+    local resume, resumes = coroutine.resume, 0
+    local list = {}
+    for i = 1, 200 do
+      list[i] = i
+    end
+    local results = task.run(one, function()
+      coroutine.resume = function(...) -- luacheck: ignore
+        resumes = resumes + 1
+        return resume(...)
+      end
+      local _ <close> = setmetatable({}, { __close = function()
+        coroutine.resume = resume -- luacheck: ignore
+      end })
+      return (task.map(list, function()
+        return one:operations("contoso", "vm")
+      end, 200))
+    end)
+    assert.equal(200, #results)
+    -- One to start each, one for its answer, one for the caller of map.
+    assert.equal(401, resumes)
+  end)
+
+  it("gives the wait function back, whatever happens", function()
+    local function foreign() end
+    local one <close> = new_client { wait = foreign }
+    task.run(one, function() assert.not_equal(foreign, one:wait()) end)
+    assert.equal(foreign, one:wait())
+    pcall(task.run, one, error)
+    assert.equal(foreign, one:wait())
+  end)
+
+  it("idles through a foreign wait function", function()
+    local calls, one = 0, nil
+    one = new_client { wait = function(which, seconds, request)
+      calls = calls + 1
+      assert(which == one and request == nil)
+      one:step(seconds or 1)
+    end }
+    local list = task.run(one, function()
+      task.sleep(0.01)
+      return one:operations("contoso", "vm")
+    end)
+    one:close()
+    assert.equal(1, #list)
+    assert.is_true(calls >= 2)
+  end)
+
+  it("hands other coroutines to the wait function before it", function()
+    local one <close> = new_client()
+    local list, error_ = task.run(one, function()
+      return coroutine.wrap(function()
+        return one:operations("contoso", "vm")
+      end)()
+    end)
+    assert.is_nil(error_)
+    assert.equal(1, #list)
+  end)
+
+  it("ends what is in flight when a task fails", function()
+    portal:set("*", { faults = { { on = "poll", delay = 5, times = -1 } } })
+    local one <close> = new_client()
+    local began, ended = one:now(), {}
+    assert.error_matches(function()
+      task.run(one, function()
+        task.spawn(function()
+          local _ <close> = noting(ended, "poll")
+          one:poll "/api/operations/1"
+        end)
+        task.sleep(0.05)
+        error "enough"
+      end)
+    end, "enough")
+    portal:set("*", { faults = {} })
+    assert.same({ "poll" }, ended)
+    assert.is_true(one:now() - began < 4)
+    assert.equal(1, #one:operations("contoso", "vm"))
+  end)
+
+  it("ends everything in progress when the client closes", function()
+    local one = new_client()
+    local kinds = {}
+    local began = one:now()
+    local function note(name, fn, ...)
+      task.spawn(function(...)
+        local _, err = fn(...)
+        kinds[name] = err.kind
+        assert(name ~= "wait" or err.location:find "/operations/")
+      end, ...)
+    end
+    task.run(one, function()
+      local listed = one:operations("contoso", "vm")[1]
+      note("sleep", one.sleep, one, 60)
+      note("task.sleep", task.sleep, 60)
+      note("wait", workflow.wait, one, listed, { interval = 60 })
+      task.sleep(0.1)
+      one:close()
+      kinds.late = select(2, task.sleep(1)).kind
+    end)
+    assert.same({ sleep = "closed", ["task.sleep"] = "closed", wait = "closed",
+      late = "closed" }, kinds)
+    assert.is_true(one:now() - began < 10)
+  end)
+
+  it("lets on_change close the client", function()
+    local one = new_client()
+    local _, err = workflow.cancel(one, "contoso", "vm", { on_change = function()
+      one:close()
+    end })
+    assert.same({ "closed", "not_sent" }, { err.kind, err.cancel })
+    assert.matches("/operations/", err.location)
+  end)
+
+  it("lets two runs on two clients go side by side in one loop", function()
+    local cqueues = require "cqueues"
+    local loop, log = cqueues.new(), {}
+    for i = 1, 2 do
+      loop:wrap(function()
+        local one <close> = new_client { wait = cqueues.poll }
+        task.run(one, function()
+          for _ = 1, 3 do
+            task.sleep(0.02 * i)
+            assert(one:operations("contoso", "vm"))
+            log[#log + 1] = i
+          end
+        end)
+        cqueues.cancel(one:pollfd()) -- before the descriptor closes
+      end)
+    end
+    assert(loop:loop())
+    table.sort(log)
+    assert.same({ 1, 1, 1, 2, 2, 2 }, log)
+  end)
+end)

@@ -1,0 +1,153 @@
+local fake = require "spec.support.fake"
+local farm = require "spec.support.farm"
+local task = require "cpp.task"
+local workflow = require "cpp.workflow"
+
+describe("workflow.cancel_all", function()
+  before_each(function() math.randomseed(1) end) -- jitter
+
+  local function targets(n)
+    local list = {}
+    for i = 1, n do
+      list[i] = { "contoso", "vm-" .. i }
+    end
+    return list
+  end
+
+  it("gives one result per target, in order", function()
+    local service = farm(5, { running = true })
+    service.portals["vm-2"].too_late = true
+    service.portals["vm-4"].faults.cancel = { fake.http(403) }
+    local results = workflow.cancel_all(service.client, targets(5))
+    local words = {}
+    for i, result in ipairs(results) do
+      words[i] = result.outcome or result.err.code
+      assert.equal("vm-" .. i, result.offer)
+    end
+    assert.same({ "canceled", "too_late", "canceled", "http_403", "canceled" }, words)
+    assert.is_nil(results[4].outcome)
+    assert.equal("not_sent", results[4].err.cancel)
+  end)
+
+  it("takes no targets for what they are", function()
+    assert.same({}, workflow.cancel_all(farm(0, {}).client, {}))
+  end)
+
+  it("sends every cancel before the first ends", function()
+    local service = farm(40, { running = true, latency = 1, cancel_seconds = 60 })
+    local results = workflow.cancel_all(service.client, targets(40), { concurrency = 4 })
+    local last_cancel, first_poll = 0, math.huge
+    for i, entry in ipairs(service.log) do
+      if entry.method == "cancel" then
+        last_cancel = i
+      elseif entry.method == "poll" then
+        first_poll = math.min(first_poll, i)
+      end
+    end
+    assert.equal(40, #results)
+    assert.is_true(last_cancel < first_poll)
+    assert.is_true(service.log[last_cancel].time < 1060)
+  end)
+
+  it("bounds the exchanges in flight, and waits hold none", function()
+    local service = farm(40, { running = true, latency = 1, cancel_seconds = 60 })
+    workflow.cancel_all(service.client, targets(40), { concurrency = 4 })
+    assert.equal(4, service.most_in_flight)
+  end)
+
+  it("slows all down after one 429", function()
+    local service = farm(20, { running = true, latency = 1 })
+    service.portals["vm-1"].faults.operations = { fake.http(429, { retry_after = 100 }) }
+    workflow.cancel_all(service.client, targets(20), { concurrency = 2 })
+    local late
+    for _, entry in ipairs(service.log) do
+      late = late or (entry.time > 1001 and entry.time)
+    end
+    assert.equal(1101.0, late)
+  end)
+
+  it("does not log in again with a refused credential", function()
+    local logins = 0
+    local service = farm(0, {})
+    local function refuse()
+      logins = logins + 1
+      task.sleep(1)
+      return nil, { kind = "credential", code = "invalid_client", sent = false }
+    end
+    service.client.cancel, service.client.poll = refuse, refuse
+    service.client.operations = refuse
+    local results = workflow.cancel_all(service.client, targets(2000),
+      { concurrency = 1 })
+    assert.equal(2000, #results)
+    assert.equal("invalid_client", results[2000].err.code)
+    assert.equal("vm-2000", results[2000].err.offer)
+    assert.equal(1, logins)
+  end)
+
+  it("tells a target's own table", function()
+    local service = farm(2, { running = true })
+    local list, told = targets(2), {}
+    workflow.cancel_all(service.client, list, { on_change = function(_, target)
+      told[target] = true
+    end })
+    assert.is_true(told[list[1]] and told[list[2]])
+  end)
+
+  it("takes a target's own options", function()
+    local service = farm(1, { running = true })
+    workflow.cancel_all(service.client, { { publisher = "contoso", offer = "vm-1",
+      operation = "run-1", if_match = "*" } }, { timeout = 8 })
+    local options = service.portals["vm-1"].cancel_options
+    assert.same({ if_match = "*", timeout = 8 }, options)
+  end)
+
+  it("uses the run that it is called in", function()
+    local service = farm(3, { running = true })
+    local ticks = 0
+    local results = task.run(service.client, function()
+      local over
+      task.spawn(function()
+        repeat
+          ticks = ticks + 1
+          task.sleep(10)
+        until over
+      end)
+      local all = workflow.cancel_all(service.client, targets(3))
+      over = true
+      return all
+    end)
+    assert.equal("canceled", results[3].outcome)
+    assert.is_true(ticks > 5)
+  end)
+
+  it("counts the deadline from its own beginning", function()
+    local service = farm(10, { running = true, latency = 1, cancel_seconds = 1e6 })
+    local results = workflow.cancel_all(service.client, targets(10),
+      { deadline = 200, concurrency = 1 })
+    for _, result in ipairs(results) do
+      assert.equal("deadline", result.err.code)
+    end
+    assert.is_true(service.time < 1225)
+  end)
+
+  it("refuses impossible targets and options", function()
+    local client = farm(0, {}).client
+    local function try(list, opts)
+      return function() workflow.cancel_all(client, list, opts) end
+    end
+    assert.error_matches(try "all", "targets")
+    assert.error_matches(try { "vm" }, "target")
+    assert.error_matches(try { { "contoso" } }, "offer")
+    assert.error_matches(try({}, { concurrency = 0 }), "concurrency")
+    assert.error_matches(try { { "contoso", "vm", operation = 1 } }, "operation")
+  end)
+
+  it("raises what on_change raises", function()
+    local service = farm(2, { running = true })
+    assert.error_matches(function()
+      workflow.cancel_all(service.client, targets(2), { on_change = function()
+        error "no paper"
+      end })
+    end, "no paper")
+  end)
+end)

@@ -1,0 +1,299 @@
+local fake = require "spec.support.fake"
+local workflow = require "cpp.workflow"
+
+-- A client whose poll gives these answers in turn, the last for ever.
+local function scripted(answers)
+  local self = { time = 0, slept = {}, polled = {} }
+  self.client = {
+    now = function() return self.time end,
+    sleep = function(_, seconds)
+      table.insert(self.slept, seconds)
+      self.time = self.time + seconds
+    end,
+    poll = function(_, where, opts)
+      table.insert(self.polled, { where = where, opts = opts, time = self.time })
+      local answer = answers[math.min(#self.polled, #answers)]
+      if answer.kind then
+        return nil, answer
+      end
+      local copy = {}
+      for name, value in pairs(answer) do
+        copy[name] = value
+      end
+      return copy
+    end,
+  }
+  return self
+end
+
+local LOCATION = "https://cloudpartner.azure.com/api/operations/contoso$vm$2$preview"
+local RUNNING = { state = "running", done = false, location = LOCATION }
+local DONE = { state = "succeeded", done = true, location = LOCATION }
+
+describe("workflow.wait", function()
+  before_each(function() math.randomseed(1) end) -- jitter
+
+  it("polls until the operation has ended", function()
+    local service = scripted { RUNNING, RUNNING, DONE }
+    local operation = assert(workflow.wait(service.client, LOCATION))
+    assert.equal("succeeded", operation.state)
+    assert.equal(3, #service.polled)
+    assert.equal(LOCATION, service.polled[1].where)
+  end)
+
+  it("goes on with the operation that the last poll gave", function()
+    local service = scripted { RUNNING, DONE }
+    assert(workflow.wait(service.client, "/api/operations/1"))
+    assert.same({ "string", "table" },
+      { type(service.polled[1].where), type(service.polled[2].where) })
+  end)
+
+  it("asks nothing about an operation that has ended", function()
+    local service = scripted { RUNNING }
+    assert.equal(DONE, workflow.wait(service.client, DONE))
+    assert.equal(0, #service.polled)
+  end)
+
+  it("follows the location where a poll moves it", function()
+    local moved = { state = "running", done = false, location = LOCATION .. "2" }
+    local service = scripted { RUNNING, moved, DONE }
+    assert(workflow.wait(service.client, LOCATION))
+    assert.equal(LOCATION .. "2", service.polled[3].where.location)
+  end)
+
+  it("keeps the location where a poll brings none", function()
+    local service = scripted { { state = "running", done = false } }
+    local _, err = workflow.wait(service.client, LOCATION, { deadline = 30 })
+    assert.equal(LOCATION, err.location)
+    assert.equal(LOCATION, service.polled[2].where.location)
+  end)
+
+  it("does as Retry-After says", function()
+    local service = scripted { { state = "running", retry_after = 17 }, DONE }
+    assert(workflow.wait(service.client, LOCATION))
+    assert.same({ 17 }, service.slept)
+  end)
+
+  it("never waits less than a tenth of the interval", function()
+    local service = scripted { { state = "running", retry_after = 0 }, DONE }
+    assert(workflow.wait(service.client, LOCATION, { interval = 20 }))
+    assert.same({ 2.0 }, service.slept)
+  end)
+
+  for name, value in pairs { negative = -1, ["a NaN"] = 0 / 0, ["a text"] = "soon" } do
+    it("ignores a Retry-After that is " .. name, function()
+      local service = scripted { { state = "running", retry_after = value }, DONE }
+      assert(workflow.wait(service.client, LOCATION))
+      assert.is_true(service.slept[1] >= 0.5 and service.slept[1] <= 5)
+    end)
+  end
+
+  it("never waits past the deadline, where it looks once more", function()
+    local service = scripted { { state = "running", retry_after = 1e6 }, DONE }
+    local operation = assert(workflow.wait(service.client, LOCATION, { deadline = 90 }))
+    assert.is_true(operation.done)
+    assert.same({ 90.0 }, service.slept)
+  end)
+
+  describe("with its backoff", function()
+    local random = math.random
+    before_each(function()
+      math.random = function() return 1 end -- luacheck: ignore
+    end)
+    after_each(function()
+      math.random = random -- luacheck: ignore
+    end)
+
+    it("doubles from interval to max_interval", function()
+      local same = { state = "running", changed = false }
+      local service = scripted { same, same, same, same, same, same, DONE }
+      assert(workflow.wait(service.client, LOCATION, { interval = 3, max_interval = 20 }))
+      assert.same({ 3.0, 6.0, 12.0, 20.0, 20.0, 20.0 }, service.slept)
+    end)
+
+    it("begins again at interval when something changed", function()
+      local same = { state = "running", changed = false }
+      local news = { state = "running", changed = true }
+      local service = scripted { news, same, same, news, same, DONE }
+      assert(workflow.wait(service.client, LOCATION))
+      assert.same({ 5.0, 10.0, 20.0, 5.0, 10.0 }, service.slept)
+    end)
+
+    it("may wait as little as a tenth of the interval", function()
+      math.random = function() return 0 end -- luacheck: ignore
+      local service = scripted { RUNNING, DONE }
+      assert(workflow.wait(service.client, LOCATION))
+      assert.same({ 0.5 }, service.slept)
+    end)
+  end)
+
+  it("tells changes, and only changes", function()
+    local same = { state = "running", changed = false }
+    local service = scripted {
+      { state = "not_started", changed = true }, same, same,
+      { state = "running", changed = true }, same, DONE }
+    local told = {}
+    local function on_change(operation, target)
+      table.insert(told, operation.state)
+      assert.equal(LOCATION, target)
+    end
+    assert(workflow.wait(service.client, LOCATION, { on_change = on_change }))
+    assert.same({ "not_started", "running", "succeeded" }, told)
+  end)
+
+  it("returns when a person must review", function()
+    local service = scripted { RUNNING, { state = "waiting_for_publisher_review" } }
+    local operation = assert(workflow.wait(service.client, LOCATION))
+    assert.equal("waiting_for_publisher_review", operation.state)
+  end)
+
+  it("waits through a review when told to", function()
+    local service = scripted { { state = "waiting_for_publisher_review" }, DONE }
+    local operation = workflow.wait(service.client, LOCATION, { through_review = true })
+    assert.equal("succeeded", operation.state)
+  end)
+
+  it("goes on over words that nobody knows, and shows them", function()
+    local service = scripted { { state = "unknown", status = "levitating" } }
+    local _, err = workflow.wait(service.client, LOCATION, { deadline = 100 })
+    assert.same({ "workflow", "deadline" }, { err.kind, err.code })
+    assert.equal("levitating", err.operation.status)
+    assert.equal(100.0, service.time)
+  end)
+
+  for name, err in pairs {
+    ["no answer"] = fake.lost(), ["no connection"] = fake.unsent(),
+    ["408"] = fake.http(408), ["429"] = fake.http(429), ["503"] = fake.http(503),
+    ["a token endpoint that fails"] = { kind = "credential", code = "http_503",
+      status = 503, retryable = true, sent = false },
+    ["a token endpoint out of reach"] = { kind = "credential", code = "timeout",
+      retryable = true, sent = false },
+  } do
+    it("lets pass: " .. name, function()
+      local service = scripted { RUNNING, err, err, DONE }
+      assert(workflow.wait(service.client, LOCATION))
+      assert.equal(4, #service.polled)
+    end)
+  end
+
+  for name, err in pairs {
+    ["400"] = fake.http(400), ["403"] = fake.http(403), ["404"] = fake.http(404),
+    ["a foreign location"] = { kind = "origin", code = "foreign_origin", sent = false },
+    ["a certificate that is not trusted"] = { kind = "transport",
+      code = "tls_verification", retryable = false, sent = false },
+    ["a wrong secret"] = { kind = "credential", code = "invalid_client", status = 401,
+      retryable = false, sent = false },
+  } do
+    it("ends, with all it knows, at " .. name, function()
+      local running = { state = "running", publisher = "contoso", offer = "vm",
+        location = LOCATION }
+      local service = scripted { running, err }
+      local operation, got = workflow.wait(service.client, LOCATION)
+      assert.is_nil(operation)
+      assert.equal(err.code, got.code)
+      assert.same({ "contoso", "vm", LOCATION, "not_sent", "running" },
+        { got.publisher, got.offer, got.location, got.cancel, got.operation.state })
+      assert.equal(2, #service.polled)
+    end)
+  end
+
+  it("asks once more after a 401, at once", function()
+    local service = scripted { fake.http(401), RUNNING, fake.http(401), DONE }
+    assert(workflow.wait(service.client, LOCATION))
+    assert.equal(1, #service.slept)
+  end)
+
+  it("ends at a second 401", function()
+    local service = scripted { fake.http(401) }
+    local _, err = workflow.wait(service.client, LOCATION)
+    assert.equal(401, err.status)
+    assert.equal(2, #service.polled)
+  end)
+
+  it("tells at the deadline what it met last", function()
+    local service = scripted { RUNNING, fake.http(503) }
+    local _, err = workflow.wait(service.client, LOCATION, { deadline = 60 })
+    assert.equal("deadline", err.code)
+    assert.equal(503, err.cause.status)
+    assert.equal(LOCATION, err.location)
+  end)
+
+  it("gives no exchange more time than is left, but the last", function()
+    local service = scripted { { state = "running", retry_after = 50 } }
+    workflow.wait(service.client, LOCATION, { deadline = 120 })
+    local timeouts = {}
+    for i, poll in ipairs(service.polled) do
+      timeouts[i] = poll.opts.timeout or "own"
+    end
+    assert.same({ "own", "own", 20.0, "own" }, timeouts)
+  end)
+
+  it("passes other options to each poll", function()
+    local service = scripted { RUNNING, DONE }
+    workflow.wait(service.client, LOCATION, { timeout = 7, api_version = "2018" })
+    assert.same({ timeout = 7, api_version = "2018" }, service.polled[2].opts)
+  end)
+
+  it("ends when the client is closed", function()
+    local service = scripted { RUNNING }
+    service.client.sleep = function()
+      return nil, { kind = "closed", code = "closed", message = "the client was closed" }
+    end
+    local _, err = workflow.wait(service.client, LOCATION)
+    assert.same({ "closed", LOCATION }, { err.kind, err.location })
+  end)
+
+  for name, value in pairs {
+    deadline = -1, interval = 0, max_interval = 0 / 0, on_change = "print",
+    through_review = 1, dry_run = true,
+  } do
+    it("refuses an impossible option: " .. name, function()
+      assert.error_matches(function()
+        workflow.wait({ now = os.clock }, LOCATION, { [name] = value })
+      end, "option '" .. name .. "'")
+    end)
+  end
+
+  it("refuses what is no location", function()
+    assert.error_matches(function() workflow.wait({}, 42) end, "operation or location")
+  end)
+end)
+
+describe("workflow.problems", function()
+  local function text(html)
+    local message = { messageHtml = html, level = "error" }
+    local found = workflow.problems { messages = { message } }
+    return found[1] and found[1].text
+  end
+
+  it("gives the errors of the steps, then of the operation", function()
+    assert.same(
+      { { step = "Certification", text = "too small" }, { text = "it failed" } },
+      workflow.problems {
+        steps = { { stepName = "Certification", messages = {
+          { messageHtml = "<p>too small</p>", level = "error" },
+          { messageHtml = "fine", level = "info" } } }, { id = "live" } },
+        messages = { { messageHtml = "it <b>failed</b>", level = "Error" } },
+      })
+  end)
+
+  it("makes plain text", function()
+    assert.equal('a < b & "c" d',
+      text '<div>a &lt;  b<br/>&amp; &quot;c&quot;&nbsp;d</div>')
+    assert.equal("é – €", text "&#233; &#x2013; &#8364;")
+    assert.equal("half", text "ha<!-- not this -->lf")
+    assert.equal("1 < 2", text "1 < 2")
+  end)
+
+  it("lets nothing through that a terminal would obey", function()
+    assert.equal("[31mred ]0;title", text "\27[31mred&#27;]0;title&#7;")
+    assert.equal("a b", text "a&#x9b;b")
+    assert.equal("txt.exe", text "txt\u{202e}.exe")
+    assert.is_nil(text "&#0;&#xD800;&#99999999999;")
+  end)
+
+  it("is empty where there is nothing", function()
+    assert.same({}, workflow.problems {})
+    assert.same({}, workflow.problems { steps = { 1, {} }, messages = "none" })
+  end)
+end)
