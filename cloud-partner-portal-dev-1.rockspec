@@ -17,6 +17,7 @@ supported_platforms = { "unix" }
 dependencies = {
   "lua >= 5.4, < 5.5",
   "lua-cjson",
+  "argparse >= 0.7.1",
 }
 -- The library alone: Debian keeps curl/curl.h where LuaRocks does not look,
 -- but the compiler does.
@@ -43,8 +44,11 @@ build = {
       },
       incdirs = { "$(CURL_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)" },
-      libraries = { "curl" },
+      libraries = { "curl", "m" },
     },
+  },
+  install = {
+    bin = { cloudpartner = "lua/cpp/cli/main.lua" },
   },
 }
 test_dependencies = { "busted" }

@@ -90,6 +90,12 @@ void answer_reset(struct answer *a, bool post, size_t max_body) {
   a->max_body = max_body;
 }
 
+/* Makes room for an answer of usual size before anything is sent, so that it is
+ * not lost for want of memory. */
+bool answer_reserve(struct answer *a) {
+  return reserve(&a->head, 1024) && reserve(&a->body, 4096);
+}
+
 void answer_free(struct answer *a) {
   buffer_free(&a->head);
   buffer_free(&a->body);
@@ -120,8 +126,7 @@ static long parse_seconds(const char *text) {
 long answer_retry_after(const struct answer *a) {
   const char *text = answer_header(a, HEADER_RETRY_AFTER);
   const char *date = answer_header(a, HEADER_DATE);
-  time_t now = date ? curl_getdate(date, NULL) : -1;
-  time_t then;
+  time_t now, then;
   if (!text)
     return -1;
   if (text[strspn(text, "0123456789")] == '\0')
@@ -129,6 +134,7 @@ long answer_retry_after(const struct answer *a) {
   then = curl_getdate(text, NULL);
   if (then < 0)
     return -1;
+  now = date ? curl_getdate(date, NULL) : -1;
   if (now < 0)
     now = time(NULL);
   return then > now ? (long)(then - now) : 0;
@@ -138,7 +144,7 @@ static const char *const header_names[HEADER_COUNT] = {
     "operation-location", "location",
     "retry-after",        "date",
     "x-ms-request-id",    "x-ms-correlation-id",
-    "content-type",       "content-length"};
+    "content-length"};
 
 /* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
 static int status_of(const char *line, size_t size) {

@@ -33,6 +33,10 @@ enum user_value {
  * arrives just before the wait does not interrupt it. */
 #define SLICE 1.0
 
+/* Transfers that are kept, warm at about 12 kB each, where they were in use at
+ * one time. */
+#define LEAST_POOL 64
+
 /* Memory that a pooled transfer keeps for its next answer. */
 #define KEPT_BODY ((size_t)64 * 1024)
 #define KEPT_HEAD ((size_t)4 * 1024)
@@ -48,6 +52,7 @@ struct client {
   bool closed;
   bool exposed;            /* somebody outside may sleep on the descriptor */
   int calls;               /* calls and sleeps that have not returned */
+  double hooked;           /* when Lua's hooks last had their chance */
   double curl_deadline;    /* when libcurl wants to be called */
   double request_deadline; /* no request in flight ends before */
   struct list flying, ended;
@@ -113,18 +118,31 @@ static curl_socket_t open_socket(void *unused, curlsocktype purpose,
 #define SET(option, value)                                                     \
   (curl_easy_setopt(t->easy, CURLOPT_##option, value) == CURLE_OK)
 
+/* Whether the library, which may be older than its headers, is so new. */
+static bool knows(unsigned version) {
+  return curl_version_info(CURLVERSION_NOW)->version_num >= version;
+}
+
+/* The URL has been checked; this is the second lock. */
 static bool set_protocols(struct transfer *t) {
 #if LIBCURL_VERSION_NUM >= 0x075500
-  return SET(PROTOCOLS_STR, "http,https");
+  return !knows(0x075500) || SET(PROTOCOLS_STR, "http,https");
 #else
   return SET(PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 }
 
+/* libcurl guards its writes against SIGPIPE by their flags, but before 7.87 not
+ * those of TLS: there its own guard is needed, which this option switches off.
+ */
+static bool set_no_signal(struct transfer *t) {
+  return SET(NOSIGNAL, knows(0x075700) ? 1L : 0L);
+}
+
 /* A silent DNS server must not hold up the end of a request. */
 static bool set_quick_exit(struct transfer *t) {
 #if LIBCURL_VERSION_NUM >= 0x075700
-  return SET(QUICK_EXIT, 1L);
+  return !knows(0x075700) || SET(QUICK_EXIT, 1L);
 #else
   return t != NULL;
 #endif
@@ -132,7 +150,7 @@ static bool set_quick_exit(struct transfer *t) {
 
 /* What every exchange of a transfer has in common. */
 static bool set_constants(struct transfer *t) {
-  return set_protocols(t) && set_quick_exit(t) && SET(NOSIGNAL, 1L) &&
+  return set_protocols(t) && set_quick_exit(t) && set_no_signal(t) &&
          SET(PRIVATE, t) && SET(CURLU, t->url) && SET(ERRORBUFFER, t->error) &&
          SET(PATH_AS_IS, 1L) && SET(ACCEPT_ENCODING, "gzip") &&
          SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(TCP_KEEPALIVE, 1L) &&
@@ -161,27 +179,44 @@ static bool set_http_version(struct transfer *t, const struct settings *s,
   return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) && SET(PIPEWAIT, 1L);
 }
 
+/* What is given stands in for the system's store as a whole, both file and
+ * path, for an https proxy too. */
+static bool set_ca(struct transfer *t, const struct settings *s) {
+  if (!s->ca_file && !s->ca_path)
+    return true;
+  return SET(CAINFO, s->ca_file) && SET(CAPATH, s->ca_path) &&
+         SET(PROXY_CAINFO, s->ca_file) && SET(PROXY_CAPATH, s->ca_path);
+}
+
 static bool set_transport(struct transfer *t, const struct settings *s,
                           bool plain) {
   long connect_ms = (long)ceil(s->connect_timeout * 1000);
   return SET(CONNECTTIMEOUT_MS, connect_ms) && set_proxy(t, s, plain) &&
-         set_http_version(t, s, plain) &&
-         (!s->ca_file ||
-          (SET(CAINFO, s->ca_file) && SET(PROXY_CAINFO, s->ca_file))) &&
-         (!s->ca_path ||
-          (SET(CAPATH, s->ca_path) && SET(PROXY_CAPATH, s->ca_path)));
+         set_http_version(t, s, plain) && set_ca(t, s);
+}
+
+/* A fresh easy handle: an option once set cannot always be unset, and
+ * curl_easy_reset does not tell when it runs out of memory half-way. */
+static bool renew(struct transfer *t) {
+  CURL *easy = curl_easy_init();
+  if (!easy)
+    return false;
+  curl_easy_cleanup(t->easy);
+  t->easy = easy;
+  t->post = false;
+  return true;
 }
 
 /* Applies the connection's options where they are not those of the exchange
- * before. A CA option once set can only be undone by a reset. False: out of
- * memory. */
+ * before. False: out of memory; the handle is then made anew. */
 bool client_configure(struct transfer *t, const struct settings *s,
                       bool plain) {
   if (t->profile == s->profile && t->plain == plain)
     return true;
-  curl_easy_reset(t->easy);
+  if (!t->fresh && !renew(t))
+    return false;
+  t->fresh = false;
   t->profile = 0;
-  t->post = false;
   if (!set_constants(t) || !set_transport(t, s, plain))
     return false;
   t->profile = s->profile;
@@ -208,6 +243,7 @@ static struct transfer *transfer_new(void) {
   memset(t, 0, sizeof *t);
   t->easy = curl_easy_init();
   t->url = curl_url();
+  t->fresh = true;
   if (t->easy && t->url)
     return t;
   transfer_free(t);
@@ -291,7 +327,12 @@ static int on_timer(CURLM *multi, long milliseconds, void *client) {
 #define SET_MULTI(option, value)                                               \
   (curl_multi_setopt(c->multi, CURLMOPT_##option, value) == CURLM_OK)
 
+/* Makes what is missing; descriptors may be. */
 static bool engine_open(struct client *c) {
+  if (!c->poller.open && !poller_open(&c->poller))
+    return false;
+  if (c->multi)
+    return true;
   c->curl_deadline = HUGE_VAL;
   c->multi = curl_multi_init();
   if (!c->multi)
@@ -311,6 +352,8 @@ static void land(struct client *c, struct request *r) {
   list_remove(&c->flying, r);
   list_add(&c->ended, r);
   r->progress = ENDED;
+  if (!c->flying.first)
+    c->request_deadline = HUGE_VAL;
 }
 
 /* A multi handle whose call failed cannot be trusted with another (libcurl
@@ -351,18 +394,19 @@ void client_launch(struct client *c, struct request *r) {
     land(c, r);
     return;
   }
-  if (!c->multi && !engine_open(c)) {
+  if (!engine_open(c)) {
     r->cause = CAUSE_OUT_OF_MEMORY;
     land(c, r);
     return;
   }
+  r->launched = true;
   if (r->deadline < c->request_deadline)
     c->request_deadline = r->deadline;
   check(c, curl_multi_add_handle(c->multi, r->transfer->easy));
 }
 
 /* Ends what has run out of time and finds when the next one will. The bound is
- * not raised when a request ends, so this scan is rare. */
+ * raised only here and when the last one lands, so this scan is rare. */
 static void expire(struct client *c, double now) {
   struct request *r, *next;
   double deadline = HUGE_VAL;
@@ -399,17 +443,18 @@ static void act(struct client *c, curl_socket_t fd, int events) {
     check(c, curl_multi_socket_action(c->multi, fd, events, &running));
 }
 
-static void turn(struct client *c, const struct ready *ready, int count) {
-  double now;
-  for (int i = 0; i < count; i++)
-    act(c, ready[i].fd, ready[i].events);
-  now = client_clock();
+/* Does what is due by the clock, and ends what has ended. True: something has.
+ */
+static bool fire(struct client *c) {
+  const struct request *last = c->ended.last;
+  double now = client_clock();
   if (now >= c->curl_deadline) {
     c->curl_deadline = HUGE_VAL;
     act(c, CURL_SOCKET_TIMEOUT, 0);
   }
   reap(c);
   expire(c, now);
+  return c->ended.last != last;
 }
 
 static int milliseconds(double seconds) {
@@ -421,18 +466,34 @@ static int milliseconds(double seconds) {
  * and does what is then to be done. False: a signal came, or nothing did. */
 static bool run(struct client *c, double seconds) {
   struct ready ready[64];
-  double next = fmin(c->curl_deadline, c->request_deadline);
-  double left = fmin(seconds, next - client_clock());
-  int count = poller_wait(&c->poller, ready, 64, milliseconds(left));
-  turn(c, ready, count);
-  return count > 0 || (count == 0 && left < seconds);
+  double left;
+  int count;
+  if (fire(c))
+    return true;
+  left = fmin(c->curl_deadline, c->request_deadline) - client_clock();
+  left = fmin(left, seconds);
+  count = poller_wait(&c->poller, ready, 64, milliseconds(left));
+  for (int i = 0; i < count; i++)
+    act(c, ready[i].fd, ready[i].events);
+  return fire(c) || count > 0 || (count == 0 && left < seconds);
 }
 
 /* Makes the descriptor readable exactly while there is something that a
  * sleeper on it must be woken for. */
 static void sync_wake(struct client *c) {
   if (c->exposed)
-    poller_wake(&c->poller, c->ended.first || (c->closed && c->calls > 0));
+    poller_wake(&c->poller, c->ended.first || c->closed);
+}
+
+/* Closes the descriptor of a closed client that no call is under way on. One
+ * that an event loop has seen stays until the client is collected: cqueues
+ * forgets a descriptor only after the coroutine that waited on it has gone on,
+ * and a number that is closed by then breaks its loop. */
+static void release(struct client *c) {
+  if (c->closed && c->calls == 0 && !c->exposed)
+    poller_close(&c->poller);
+  else
+    sync_wake(c);
 }
 
 static int nothing(lua_State *L) {
@@ -472,8 +533,9 @@ void client_step(lua_State *L, struct client *c, double seconds) {
   poller_wake(&c->poller, false);
   busy = run(c, fmin(seconds, SLICE));
   sync_wake(c);
-  if (busy || seconds <= 0)
+  if (seconds <= 0 || (busy && client_clock() < c->hooked + SLICE))
     return;
+  c->hooked = client_clock();
   run_main_hook(L);
   trigger_hook(L);
 }
@@ -495,8 +557,7 @@ void client_collect(struct client *c, struct request *r) {
   r->progress = COLLECTED;
 }
 
-/* Ends a call's stay, whatever it was doing: the transfer goes back, and the
- * last one to leave a closed client closes its descriptor. */
+/* Ends a call's stay, whatever it was doing: the transfer goes back. */
 void client_leave(struct client *c, struct request *r) {
   if (r->progress == FLYING)
     end(c, r, CAUSE_CLOSED);
@@ -504,10 +565,7 @@ void client_leave(struct client *c, struct request *r) {
   client_return(c, r);
   r->client = NULL;
   c->calls--;
-  if (c->closed && c->calls == 0)
-    poller_close(&c->poller);
-  else
-    sync_wake(c);
+  release(c);
 }
 
 /* A forked child shares the parent's sockets and its epoll set: there, nothing
@@ -523,10 +581,7 @@ static void shut(struct client *c) {
   free_pool(c);
   curl_multi_cleanup(c->multi);
   c->multi = NULL;
-  if (c->calls == 0)
-    poller_close(&c->poller);
-  else
-    sync_wake(c);
+  release(c);
 }
 
 /* Writes a fresh random (version 4) UUID. */
@@ -624,7 +679,7 @@ int client_new(lua_State *L) {
   c->owner = getpid();
   c->closed = true;
   c->entropy_used = sizeof c->entropy;
-  c->request_deadline = HUGE_VAL;
+  c->curl_deadline = c->request_deadline = HUGE_VAL;
   luaL_setmetatable(L, TYPE);
   c->settings = settings_default(L, given);
   settings_push(L, lua_gettop(L), "wait");
@@ -633,16 +688,32 @@ int client_new(lua_State *L) {
   new_handed(L);
   lua_setiuservalue(L, client, HANDED);
   c->max_pooled = c->settings->max_connections;
+  if (c->max_pooled < LEAST_POOL)
+    c->max_pooled = LEAST_POOL;
   c->closed = false;
-  if (!poller_open(&c->poller) || !engine_open(c))
-    return luaL_error(L, "cpp.client: out of memory or descriptors");
   return 1;
 }
 
-/* client:close(), __close and __gc: idempotent, never raises. */
+/* client:close() and __close: idempotent, never raises. */
 static int close_client(lua_State *L) {
   shut(client_check(L, 1));
   return 0;
+}
+
+/* __gc: nobody can watch the descriptor any more. */
+static int collect_client(lua_State *L) {
+  struct client *c = client_check(L, 1);
+  c->exposed = false;
+  shut(c);
+  if (!client_is_foreign(c))
+    release(c);
+  return 0;
+}
+
+/* The client at index 1, closed or not, in the process that it belongs to. */
+static struct client *client_own(lua_State *L) {
+  struct client *c = client_check(L, 1);
+  return client_is_foreign(c) ? client_usable(L, 1) : c;
 }
 
 /* client:now() --> monotonic seconds */
@@ -653,12 +724,17 @@ static int now(lua_State *L) {
 
 /* client:pollfd() --> descriptor to watch for reading; nil without epoll */
 static int pollfd(lua_State *L) {
-  struct client *c = client_check(L, 1);
-  int fd = poller_fd(&c->poller);
+  struct client *c = client_own(L);
+  int fd;
+  if (!c->closed)
+    engine_open(c);
+  fd = poller_fd(&c->poller);
+  if (fd < 0 || (c->closed && c->calls == 0)) {
+    lua_pushnil(L);
+    return 1;
+  }
   c->exposed = true;
   sync_wake(c);
-  if (fd < 0)
-    return 0;
   lua_pushinteger(L, fd);
   return 1;
 }
@@ -672,7 +748,7 @@ static int events(lua_State *L) {
 
 /* client:timeout() --> seconds until the client wants a step; nil: never */
 static int timeout(lua_State *L) {
-  struct client *c = client_check(L, 1);
+  struct client *c = client_own(L);
   double next = fmin(c->curl_deadline, c->request_deadline);
   if (c->ended.first || (c->closed && c->calls > 0))
     lua_pushnumber(L, 0);
@@ -685,11 +761,9 @@ static int timeout(lua_State *L) {
 
 /* client:step([seconds = 0]) */
 static int step(lua_State *L) {
-  struct client *c = client_check(L, 1);
+  struct client *c = client_own(L);
   double seconds =
       lua_isnoneornil(L, 2) ? 0 : settings_seconds(L, 2, "seconds");
-  if (client_is_foreign(c))
-    client_usable(L, 1);
   if (c->closed)
     return 0;
   client_step(L, c, c->ended.first ? 0 : seconds);
@@ -698,12 +772,12 @@ static int step(lua_State *L) {
 
 /* client:finished() --> request | nil */
 static int finished(lua_State *L) {
-  struct client *c = client_check(L, 1);
-  struct request *r, *next;
+  struct client *c = client_own(L);
+  struct request *r;
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, HANDED);
-  for (r = c->ended.first; r; r = next) {
-    next = r->next;
+  for (r = c->ended.first; r; r = r->next) {
+    lua_settop(L, 2);
     /* One that is about to be finalized has left the weak table. */
     if (!r->handed || lua_rawgetp(L, 2, r) == LUA_TNIL)
       continue;
@@ -717,9 +791,11 @@ static int finished(lua_State *L) {
 /* client:wait([function | nil]) --> the wait function until now; without an
  * argument nothing changes */
 static int swap_wait(lua_State *L) {
+  bool given = !lua_isnone(L, 2);
   client_check(L, 1);
+  lua_settop(L, 2);
   lua_getiuservalue(L, 1, WAIT);
-  if (lua_gettop(L) == 2)
+  if (!given)
     return 1;
   if (!lua_isnil(L, 2) && !lua_isfunction(L, 2) &&
       luaL_getmetafield(L, 2, "__call") == LUA_TNIL)
@@ -740,7 +816,7 @@ static int to_string(lua_State *L) {
 
 /* Makes the type. */
 void client_register(lua_State *L) {
-  static const luaL_Reg meta[] = {{"__gc", close_client},
+  static const luaL_Reg meta[] = {{"__gc", collect_client},
                                   {"__close", close_client},
                                   {"__tostring", to_string},
                                   {NULL, NULL}};

@@ -37,11 +37,16 @@ static void check_libcurl(lua_State *L) {
                   "another build with TLS");
 }
 
-/* Puts the default client below the arguments; made at first use, and again by
- * the child of a fork. */
+static bool is_fit(lua_State *L) {
+  return !lua_isnil(L, -1) && !client_is_foreign(client_check(L, -1)) &&
+         !client_closed(client_check(L, -1));
+}
+
+/* Puts the default client below the arguments; made at first use, again by the
+ * child of a fork, and where a token function has closed it. */
 static void insert_default(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key) == LUA_TNIL ||
-      client_is_foreign(client_check(L, -1))) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
+  if (!is_fit(L)) {
     lua_pop(L, 1);
     lua_pushcfunction(L, client_new);
     lua_call(L, 0, 1);

@@ -76,7 +76,6 @@ enum header {
   HEADER_DATE,
   HEADER_REQUEST_ID,
   HEADER_CORRELATION_ID,
-  HEADER_CONTENT_TYPE,
   HEADER_CONTENT_LENGTH,
   HEADER_COUNT
 };
@@ -106,6 +105,7 @@ struct answer {
 };
 
 void answer_reset(struct answer *a, bool post, size_t max_body);
+bool answer_reserve(struct answer *a);
 void answer_free(struct answer *a);
 const char *answer_header(const struct answer *a, enum header name);
 const char *answer_request_id(const struct answer *a);
@@ -235,6 +235,7 @@ struct transfer {
   unsigned long profile; /* transport options now set on `easy` */
   bool plain;            /* and for which scheme they were set */
   bool post;             /* method now set on `easy` */
+  bool fresh;            /* `easy` has no options yet */
   struct request *request;
   struct transfer *next; /* in the pool */
 };
@@ -256,8 +257,9 @@ struct request {
   enum progress progress;
   enum cause cause;
   CURLcode code;
-  bool failed; /* the table of the call holds an error */
-  bool handed; /* a wait function has seen the userdata */
+  bool failed;   /* the table of the call holds an error */
+  bool handed;   /* a wait function has seen the userdata */
+  bool launched; /* libcurl has been asked to do it */
 };
 
 struct client;
@@ -314,7 +316,6 @@ void trace_fill_dry_run(lua_State *L, struct request *r);
 
 void response_register(lua_State *L);
 bool response_build(lua_State *L, struct request *r);
-bool response_is_whole(const struct request *r);
 void response_set_location(lua_State *L, struct request *r);
 
 /* ---- error.c ----------------------------------------------------------- */

@@ -15,6 +15,9 @@
 /* A token shorter than this is a placeholder; hiding it would garble texts. */
 #define SHORTEST_SECRET 8
 
+/* Bytes kept of a body larger than max_body. */
+#define LARGEST_EXCERPT ((size_t)64 * 1024)
+
 static void set_type(lua_State *L, int table) {
   lua_pushvalue(L, table);
   luaL_setmetatable(L, TYPE);
@@ -81,13 +84,31 @@ static bool refused_by_proxy(const struct request *r) {
   return status != 0 && status / 100 != 2 && r->transfer->answer.starts == 0;
 }
 
+/* Pushes libcurl's text without the user info of a proxy's URL that it may
+ * quote. */
+static const char *push_masked(lua_State *L, const char *text) {
+  const char *at = strrchr(text, '@'), *start = strstr(text, "://");
+  if (!at)
+    return lua_pushstring(L, text);
+  if (start)
+    start += 3;
+  else
+    start = text + strcspn(text, "'") + 1;
+  if (start > at)
+    start = text;
+  lua_pushlstring(L, text, (size_t)(start - text));
+  lua_pushfstring(L, "***%s", at);
+  lua_concat(L, 2);
+  return lua_tostring(L, -1);
+}
+
 static void set_trouble(lua_State *L, struct request *r) {
   const struct trouble *trouble = trouble_of(r->code);
   const char *detail = r->transfer->error;
   const char *word = refused_by_proxy(r) ? "proxy" : trouble->word;
-  if (!*detail)
-    detail = curl_easy_strerror(r->code);
+  detail = push_masked(L, *detail ? detail : curl_easy_strerror(r->code));
   error_set(L, SLOT_TABLE, trouble->kind, word, "%s", detail);
+  lua_pop(L, 1);
   table_set_boolean(L, SLOT_TABLE, "retryable", trouble->retryable);
 }
 
@@ -193,11 +214,22 @@ static void set_default(lua_State *L, int status) {
   lua_pop(L, 1);
 }
 
-/* Takes a string of the table on top of the stack as a field of the error. */
+/* Makes the number on top of the stack a text: "7" even where it is a float. */
+static void number_to_text(lua_State *L) {
+  int whole;
+  lua_Integer value = lua_tointegerx(L, -1, &whole);
+  if (whole) {
+    lua_pop(L, 1);
+    lua_pushinteger(L, value);
+  }
+  lua_tostring(L, -1);
+}
+
+/* Takes a text of the table on top of the stack as a field of the error. */
 static bool take(lua_State *L, const char *from, const char *field) {
-  int type = table_get(L, -1, from);
-  if ((type == LUA_TSTRING && lua_rawlen(L, -1) > 0) ||
-      (type == LUA_TNUMBER && lua_tostring(L, -1))) {
+  if (table_get(L, -1, from) == LUA_TNUMBER)
+    number_to_text(L);
+  if (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > 0) {
     lua_setfield(L, SLOT_TABLE, field);
     return true;
   }
@@ -283,12 +315,16 @@ void error_from_verdict(lua_State *L, int table, enum verdict verdict,
 
 /* ---- what every error of an exchange says ---- */
 
-/* An answer that holds a token does not become part of an error. */
+/* An answer that holds a token does not become part of an error. Of a body that
+ * is too large its beginning is enough. */
 static void set_body(lua_State *L, const struct request *r) {
   const struct answer *a = &r->transfer->answer;
-  if (!a->body.length || (r->purpose == TO_TOKEN && a->status == 200))
+  size_t size = a->body.length;
+  if (!size || (r->purpose == TO_TOKEN && a->status == 200))
     return;
-  lua_pushlstring(L, a->body.data, a->body.length);
+  if (a->stopped == STOPPED_BODY_TOO_LARGE && size > LARGEST_EXCERPT)
+    size = LARGEST_EXCERPT;
+  lua_pushlstring(L, a->body.data, size);
   lua_setfield(L, SLOT_TABLE, "body");
 }
 
@@ -355,6 +391,17 @@ static void redact(lua_State *L, const char *secret) {
     redact_field(L, fields[i], secret);
 }
 
+/* The secret went out as part of a form: an echo may be of either kind. */
+static void redact_client_secret(lua_State *L, struct transfer *t,
+                                 const char *secret) {
+  redact(L, secret);
+  if (!t)
+    return;
+  buffer_clear(&t->nodes); /* no longer in use */
+  if (location_add_escaped(&t->nodes, secret, strlen(secret)))
+    redact(L, t->nodes.data);
+}
+
 /* Takes the token, or the client secret, out of an error that a server has
  * echoed it into. */
 void error_redact(lua_State *L, struct request *r) {
@@ -362,11 +409,20 @@ void error_redact(lua_State *L, struct request *r) {
     redact(L, r->transfer->lines.data + r->transfer->token);
   if (r->purpose == TO_TOKEN &&
       table_get(L, SLOT_FIRST, "client_secret") == LUA_TSTRING)
-    redact(L, lua_tostring(L, -1));
+    redact_client_secret(L, r->transfer, lua_tostring(L, -1));
   lua_settop(L, SLOT_TOP);
 }
 
 /* ---- as text ---- */
+
+/* True for a longer form of a shorter character, a surrogate, and what is
+ * beyond Unicode. */
+static bool is_overlong(const unsigned char *text) {
+  return (text[0] == 0xe0 && text[1] < 0xa0) ||
+         (text[0] == 0xed && text[1] > 0x9f) ||
+         (text[0] == 0xf0 && text[1] < 0x90) ||
+         (text[0] == 0xf4 && text[1] > 0x8f);
+}
 
 /* The bytes of the UTF-8 character at `text`; 0: there is none. */
 static size_t utf8_size(const unsigned char *text, size_t size) {
@@ -381,7 +437,7 @@ static size_t utf8_size(const unsigned char *text, size_t size) {
   for (size_t i = 1; i < length; i++)
     if ((text[i] & 0xc0) != 0x80)
       return 0;
-  return length;
+  return length > 1 && is_overlong(text) ? 0 : length;
 }
 
 static bool is_control(const unsigned char *text, size_t length) {

@@ -56,16 +56,23 @@ static enum verdict add_part(struct buffer *b, const char *before, CURLU *url,
   return ok && code != CURLUE_OUT_OF_MEMORY ? VERDICT_OK : VERDICT_NO_MEMORY;
 }
 
+/* A zone names an interface of this machine: no service is there. */
+static enum verdict refuse_zone(CURLU *url) {
+  char *zone = NULL;
+  CURLUcode code = curl_url_get(url, CURLUPART_ZONEID, &zone, 0);
+  curl_free(zone);
+  return code == CURLUE_OK ? VERDICT_INVALID : VERDICT_OK;
+}
+
 /* Writes scheme://host[:port] in lower case, without the scheme's own port.
  * Two URLs have the same origin exactly when these texts are equal. */
 static enum verdict write_origin(CURLU *url, struct buffer *b) {
-  enum verdict verdict;
+  enum verdict verdict = refuse_zone(url);
   buffer_clear(b);
-  verdict = add_part(b, "", url, CURLUPART_SCHEME, 0, "://");
+  if (verdict == VERDICT_OK)
+    verdict = add_part(b, "", url, CURLUPART_SCHEME, 0, "://");
   if (verdict == VERDICT_OK)
     verdict = add_part(b, "", url, CURLUPART_HOST, 0, "");
-  if (verdict == VERDICT_OK)
-    verdict = add_part(b, "%", url, CURLUPART_ZONEID, 0, "");
   if (verdict == VERDICT_OK)
     verdict = add_part(b, ":", url, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT, "");
   for (size_t i = 0; i < b->length; i++)
@@ -181,7 +188,7 @@ enum verdict location_complete(CURLU *url, const char *origin,
     verdict = add_api_version(url, api_version);
   buffer_clear(text);
   written = add_part(text, "", url, CURLUPART_URL, 0, "");
-  return verdict == VERDICT_OK ? written : verdict;
+  return written == VERDICT_OK ? verdict : written;
 }
 
 /* Appends text percent-encoded. */
@@ -197,6 +204,15 @@ bool location_add_segment(struct buffer *b, const char *id, size_t size) {
   return buffer_add(b, "/") && location_add_escaped(b, id, size);
 }
 
+/* Decodes the path segment that begins at `segment`; false: it is empty. */
+static bool decode_segment(const char *segment, struct buffer *id) {
+  int size = 0, length = (int)strcspn(segment, "/?#");
+  char *text = length ? curl_easy_unescape(NULL, segment, length, &size) : NULL;
+  bool ok = text && buffer_set(id, text, (size_t)size);
+  curl_free(text);
+  return ok;
+}
+
 /* Finds the path segment after "/name/" and writes it decoded. */
 bool location_segment_after(const char *location, const char *name,
                             struct buffer *id) {
@@ -204,14 +220,7 @@ bool location_segment_after(const char *location, const char *name,
   const char *end = location + strcspn(location, "?#");
   for (const char *at = location; at < end; at++)
     if (*at == '/' && strncmp(at + 1, name, length) == 0 &&
-        at[length + 1] == '/') {
-      const char *segment = at + length + 2;
-      int size;
-      char *text = curl_easy_unescape(NULL, segment,
-                                      (int)strcspn(segment, "/?#"), &size);
-      bool ok = text && size > 0 && buffer_set(id, text, (size_t)size);
-      curl_free(text);
-      return ok;
-    }
+        at[length + 1] == '/')
+      return decode_segment(at + length + 2, id);
   return false;
 }

@@ -8,6 +8,7 @@
 #include "cpp.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,8 +57,9 @@ bool poller_watch(struct poller *p, int fd, int events) {
     epoll_ctl(p->set, EPOLL_CTL_DEL, fd, &event);
     return true;
   }
-  return epoll_ctl(p->set, EPOLL_CTL_MOD, fd, &event) == 0 ||
-         (errno == ENOENT && epoll_ctl(p->set, EPOLL_CTL_ADD, fd, &event) == 0);
+  /* libcurl forgets the socket of a kept connection between two exchanges. */
+  return epoll_ctl(p->set, EPOLL_CTL_ADD, fd, &event) == 0 ||
+         (errno == EEXIST && epoll_ctl(p->set, EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
 /* Makes the set readable whatever its sockets do, or no longer so. */
@@ -79,11 +81,14 @@ static int ready_events(uint32_t events) {
 }
 
 /* Waits at most `timeout` milliseconds (-1: for ever) and writes the sockets
- * that are ready. Returns how many; -1: a signal interrupted the wait. */
+ * that are ready; a poller that is not open has none. Returns how many; -1: a
+ * signal interrupted the wait. */
 int poller_wait(struct poller *p, struct ready *ready, int max, int timeout) {
   struct epoll_event events[BATCH];
-  int found = 0;
-  int count = epoll_wait(p->set, events, max < BATCH ? max : BATCH, timeout);
+  int found = 0, count;
+  if (!p->open)
+    return poll(NULL, 0, timeout);
+  count = epoll_wait(p->set, events, max < BATCH ? max : BATCH, timeout);
   for (int i = 0; i < count; i++)
     if (events[i].data.fd != p->wake) {
       ready[found].fd = events[i].data.fd;
@@ -93,8 +98,6 @@ int poller_wait(struct poller *p, struct ready *ready, int max, int timeout) {
 }
 
 #else
-
-#include <poll.h>
 
 bool poller_open(struct poller *p) {
   p->open = true;

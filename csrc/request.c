@@ -32,15 +32,18 @@ static int request_close(lua_State *L) {
   return 0;
 }
 
-/* Pushes the request userdata of a call. The user value keeps the client alive
- * until the request has been finalized. */
+/* Pushes the request userdata of a call. Its user values keep alive, until it
+ * has been finalized, the client and the settings, whose strings libcurl reads.
+ */
 static struct request *push_request(lua_State *L, enum purpose purpose) {
-  struct request *r = lua_newuserdatauv(L, sizeof *r, 1);
+  struct request *r = lua_newuserdatauv(L, sizeof *r, 2);
   memset(r, 0, sizeof *r);
   r->purpose = purpose;
   luaL_setmetatable(L, TYPE);
   lua_pushvalue(L, SLOT_CLIENT);
   lua_setiuservalue(L, -2, 1);
+  lua_pushvalue(L, SLOT_SETTINGS);
+  lua_setiuservalue(L, -2, 2);
   client_enter(lua_touserdata(L, SLOT_CLIENT), r);
   lua_toclose(L, -1);
   return r;
@@ -97,8 +100,9 @@ static int refuse_memory(lua_State *L) {
 static int traced(lua_State *L, int status, lua_KContext context) {
   (void)context;
   if (status != LUA_OK && status != LUA_YIELD) {
+    const char *message = lua_tostring(L, -1);
     lua_warning(L, "cpp: error in trace function: ", 1);
-    lua_warning(L, luaL_tolstring(L, -1, NULL), 0);
+    lua_warning(L, message ? message : luaL_typename(L, -1), 0);
   }
   lua_settop(L, SLOT_TOP);
   return deliver(L);
@@ -109,7 +113,7 @@ static int finish(lua_State *L) {
   client_collect(r->client, r);
   lua_settop(L, SLOT_TOP);
   r->failed = !response_build(L, r);
-  if (!settings_of(L)->trace)
+  if (!settings_of(L)->trace || !r->launched)
     return deliver(L);
   settings_push(L, SLOT_SETTINGS, "trace");
   trace_push_event(L, r);
@@ -119,10 +123,14 @@ static int finish(lua_State *L) {
 
 /* ---- the exchange ---- */
 
-static void step_here(lua_State *L, struct client *c, double seconds) {
-  if (client_is_foreign(c))
+/* Steps the client for a call that goes on. A wait function is shown the
+ * request and may have closed it; a fork may have copied the call. */
+static void step_here(lua_State *L, struct request *r, double seconds) {
+  if (!r->client)
+    luaL_error(L, "the request was closed by the wait function");
+  if (client_is_foreign(r->client))
     client_usable(L, SLOT_CLIENT);
-  client_step(L, c, seconds);
+  client_step(L, r->client, seconds);
 }
 
 /* Waits until the request has ended, blocking in C or through the client's
@@ -131,8 +139,8 @@ static int await(lua_State *L, int status, lua_KContext context) {
   struct request *r = request_of(L);
   (void)context;
   lua_settop(L, SLOT_TOP);
-  if (status == LUA_YIELD && r->progress == FLYING)
-    step_here(L, r->client, 0);
+  if (status == LUA_YIELD && (!r->client || r->progress == FLYING))
+    step_here(L, r, 0);
   while (r->progress == FLYING) {
     if (!client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
       client_step(L, r->client, HUGE_VAL);
@@ -141,8 +149,8 @@ static int await(lua_State *L, int status, lua_KContext context) {
     lua_pushnil(L);
     lua_pushvalue(L, SLOT_REQUEST);
     lua_callk(L, 3, 0, 0, await);
-    if (r->progress == FLYING)
-      step_here(L, r->client, 0);
+    if (!r->client || r->progress == FLYING)
+      step_here(L, r, 0);
   }
   return finish(L);
 }
@@ -186,14 +194,16 @@ static bool add_nodes(struct buffer *nodes, const char *line) {
   return true;
 }
 
-/* Makes the list over the lines. Its nodes lie in one block, so that a call
- * allocates nothing for its headers once the transfer is warm. */
+/* Makes the list over the lines, and over the caller's own, which are for the
+ * portal and not for who grants the token. Its nodes lie in one block, so that
+ * a call allocates nothing for its headers once the transfer is warm. */
 static bool link_lines(struct transfer *t, const struct settings *s) {
   struct curl_slist *node;
   size_t count;
   buffer_clear(&t->nodes);
-  if (!buffer_append(&t->lines, "", 1) ||
-      !add_nodes(&t->nodes, t->lines.data) || !add_nodes(&t->nodes, s->headers))
+  if (!buffer_append(&t->lines, "", 1) || !add_nodes(&t->nodes, t->lines.data))
+    return false;
+  if (t->request->purpose != TO_TOKEN && !add_nodes(&t->nodes, s->headers))
     return false;
   count = t->nodes.length / sizeof *node;
   node = transfer_headers(t);
@@ -217,7 +227,8 @@ static bool compose(struct request *r, const struct settings *s,
          add_line(t, "User-Agent", s->user_agent) &&
          add_line(t, "Accept", "application/json") &&
          (!post || add_line(t, "Content-Type", type)) &&
-         (!s->if_match || !post || add_line(t, "If-Match", s->if_match)) &&
+         (!s->if_match || r->purpose != TO_CANCEL ||
+          add_line(t, "If-Match", s->if_match)) &&
          link_lines(t, s);
 }
 
@@ -239,7 +250,8 @@ static bool set_method(struct transfer *t) {
 
 static bool set_exchange(struct transfer *t, const struct settings *s) {
   t->error[0] = '\0';
-  return client_configure(t, s, origin_is_plain(t->text.data)) &&
+  return answer_reserve(&t->answer) &&
+         client_configure(t, s, origin_is_plain(t->text.data)) &&
          set_method(t) &&
          curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, transfer_headers(t)) ==
              CURLE_OK;
@@ -500,6 +512,8 @@ static const char *parameter(lua_State *L, const char *name,
     text = lua_tostring(L, -1);
   else if (!lua_isnil(L, -1))
     luaL_error(L, "'%s': string expected, got %s", name, luaL_typename(L, -1));
+  if (text && text != otherwise && strlen(text) != lua_rawlen(L, -1))
+    luaL_error(L, "'%s' holds a NUL", name);
   if (!text || !*text)
     luaL_error(L, "'%s' is missing", name);
   lua_pop(L, 1);
@@ -570,23 +584,27 @@ static int wake_closed(lua_State *L) {
   return 2;
 }
 
-/* Sleeps until the request's deadline; its own continuation. */
+/* Sleeps until the request's deadline; its own continuation. A sleeper that a
+ * wait function wakes early steps, since it may be the only one who does: else
+ * what is due stays due, and the wait function never waits again. */
 static int doze(lua_State *L, int status, lua_KContext context) {
   struct request *r = request_of(L);
+  struct client *c = r->client;
   double left;
-  (void)status, (void)context;
-  while ((left = r->deadline - client_clock()) > 0) {
-    lua_settop(L, SLOT_REQUEST);
-    if (client_closed(r->client))
-      return wake_closed(L);
-    if (client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
-      lua_pushnumber(L, left);
-      lua_callk(L, 2, 0, 0, doze);
-    } else {
-      step_here(L, r->client, left);
+  (void)context;
+  lua_settop(L, SLOT_REQUEST);
+  if (status == LUA_YIELD)
+    step_here(L, r, 0);
+  while (!client_closed(c) && (left = r->deadline - client_clock()) > 0) {
+    if (!client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
+      step_here(L, r, left);
+      continue;
     }
+    lua_pushnumber(L, left);
+    lua_callk(L, 2, 0, 0, doze);
+    step_here(L, r, 0);
   }
-  if (client_closed(r->client))
+  if (client_closed(c))
     return wake_closed(L);
   lua_pushboolean(L, true);
   return 1;
@@ -602,12 +620,16 @@ int request_sleep(lua_State *L) {
   return doze(L, LUA_OK, 0);
 }
 
-/* Makes the type. It has no index: a wait function may ask a request for
- * pollfd, events and timeout, and finds nothing. */
+/* Makes the type. Its index is empty: a wait function may ask a request for
+ * pollfd, events and timeout, as cqueues.poll does, and finds nothing. */
 void request_register(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__gc", request_close}, {"__close", request_close}, {NULL, NULL}};
   luaL_newmetatable(L, TYPE);
   luaL_setfuncs(L, meta, 0);
+  lua_newtable(L);
+  lua_setfield(L, -2, "__index");
+  lua_pushboolean(L, false);
+  lua_setfield(L, -2, "__metatable");
   lua_pop(L, 1);
 }

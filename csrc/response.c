@@ -127,7 +127,8 @@ static void set_state(lua_State *L, int table, enum state state) {
 /* The state of the word in field `name` of the table at `table`. */
 static enum state state_field(lua_State *L, int table, const char *name) {
   enum state state = UNKNOWN;
-  if (table_get(L, table, name) == LUA_TSTRING)
+  if (table_get(L, table, name) == LUA_TSTRING &&
+      strlen(lua_tostring(L, -1)) == lua_rawlen(L, -1))
     state = state_of(lua_tostring(L, -1));
   lua_pop(L, 1);
   return state;
@@ -303,13 +304,16 @@ static void push_new_location(lua_State *L, struct transfer *t,
   struct buffer *text = &t->nodes; /* no longer in use */
   CURLU *url = curl_url_dup(t->url);
   enum verdict verdict = VERDICT_NO_MEMORY;
+  buffer_clear(text);
   if (url)
     verdict = location_resolve(url, NULL, header);
   if (verdict == VERDICT_OK)
     verdict = location_complete(url, s->endpoint, s->api_version, text);
   curl_url_cleanup(url);
-  if (verdict == VERDICT_OK || verdict == VERDICT_FOREIGN)
+  if ((verdict == VERDICT_OK || verdict == VERDICT_FOREIGN) && text->length)
     lua_pushlstring(L, text->data, text->length);
+  else if (verdict == VERDICT_NO_MEMORY && header[0] == '/' && header[1] != '/')
+    lua_pushfstring(L, "%s%s", s->endpoint, header);
   else
     lua_pushstring(L, header);
 }
@@ -447,6 +451,8 @@ static bool build_unchanged(lua_State *L, struct request *r) {
     table_copy(L, SLOT_FIRST, SLOT_TABLE, kept[i]);
   set_exchange(L, r->transfer);
   table_set_boolean(L, SLOT_TABLE, "changed", false);
+  if (r->transfer->answer.status == 202)
+    set_state(L, SLOT_TABLE, RUNNING); /* after the cancel's own 202 */
   return true;
 }
 
@@ -524,7 +530,7 @@ static bool add_lua(lua_State *L, struct buffer *b, int index) {
 
 /* Gives the item at `item`, whose id is on top of the stack, its location. The
  * list itself names none; this form is documented for the operation call. */
-static void set_item_location(lua_State *L, struct buffer *b, int item) {
+static bool set_item_location(lua_State *L, struct buffer *b, int item) {
   const struct settings *s = settings_of(L);
   buffer_clear(b);
   if (!buffer_add(b, s->endpoint) || !buffer_add(b, "/api/publishers") ||
@@ -532,13 +538,15 @@ static void set_item_location(lua_State *L, struct buffer *b, int item) {
       !add_lua(L, b, SLOT_SECOND) || !buffer_add(b, "/operations") ||
       !add_lua(L, b, -1) || !buffer_add(b, "?api-version=") ||
       !location_add_escaped(b, s->api_version, strlen(s->api_version)))
-    luaL_error(L, "out of memory");
+    return false;
   lua_pushlstring(L, b->data, b->length);
   lua_setfield(L, item, "location");
+  return true;
 }
 
-/* Replaces the object on top of the stack by the operation it describes. */
-static void to_item(lua_State *L, struct transfer *t) {
+/* Replaces the object on top of the stack by the operation it describes. False:
+ * out of memory. */
+static bool to_item(lua_State *L, struct transfer *t) {
   int object = lua_gettop(L), item = object + 1;
   const char *word = "submissionState";
   lua_createtable(L, 0, 12);
@@ -550,11 +558,13 @@ static void to_item(lua_State *L, struct transfer *t) {
   lua_setfield(L, item, "document");
   table_set_boolean(L, item, "changed", true);
   set_offer(L, item);
-  if (table_get(L, item, "id") == LUA_TSTRING)
-    set_item_location(L, &t->nodes, item);
+  if (table_get(L, item, "id") == LUA_TSTRING &&
+      !set_item_location(L, &t->nodes, item))
+    return false;
   lua_settop(L, item);
   set_type(L, item);
   lua_replace(L, object);
+  return true;
 }
 
 /* The service is asked to filter, and known to be asked in two ways: the answer
@@ -569,35 +579,57 @@ static bool matches(lua_State *L, const char *filter) {
     fold(lua_tostring(L, -1), found);
   lua_pop(L, 1);
   fold(filter, wanted);
-  return strcmp(found, wanted) == 0 ||
+  return (*wanted && strcmp(found, wanted) == 0) ||
          (state != UNKNOWN && state_of(found) == state);
+}
+
+/* lua-cjson makes the same empty table of [] and {}. */
+static bool is_array(lua_State *L) {
+  if (!lua_istable(L, -1))
+    return false;
+  if (lua_rawlen(L, -1) > 0)
+    return true;
+  lua_pushnil(L);
+  if (!lua_next(L, -2))
+    return true;
+  lua_pop(L, 2);
+  return false;
+}
+
+/* Fills the table with what matches of the array on top of the stack. False:
+ * out of memory. */
+static bool keep_items(lua_State *L, struct transfer *t, const char *filter) {
+  int array = lua_gettop(L);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, array), kept = 0;
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_settop(L, array);
+    if (lua_rawgeti(L, array, i) != LUA_TTABLE)
+      continue;
+    if (!to_item(L, t))
+      return false;
+    if (matches(L, filter))
+      lua_rawseti(L, SLOT_TABLE, ++kept);
+  }
+  return true;
 }
 
 static bool build_list(lua_State *L, struct request *r) {
   const struct answer *a = &r->transfer->answer;
-  const char *filter = settings_of(L)->status;
-  lua_Integer count, kept = 0;
   if (a->status != 200)
     return fail_status(L, r);
   push_body(L, a);
   if (!json_decode(L, SLOT_TOP + 1))
     return fail_json(L, r);
-  if (!lua_istable(L, -1) ||
-      (lua_rawlen(L, -1) == 0 && (lua_pushnil(L), lua_next(L, -2))))
+  if (!is_array(L))
     return fail_protocol(L, r, "unexpected_document",
                          "the list is not an array");
-  count = (lua_Integer)lua_rawlen(L, -1);
-  for (lua_Integer i = 1; i <= count; i++) {
-    if (lua_rawgeti(L, SLOT_TOP + 2, i) == LUA_TTABLE) {
-      to_item(L, r->transfer);
-      if (matches(L, filter)) {
-        lua_rawseti(L, SLOT_TABLE, ++kept);
-        continue;
-      }
-    }
-    lua_pop(L, 1);
-  }
-  return true;
+  if (keep_items(L, r->transfer, settings_of(L)->status))
+    return true;
+  lua_newtable(L);
+  lua_replace(L, SLOT_TABLE);
+  r->cause = CAUSE_OUT_OF_MEMORY;
+  error_from_transfer(L, r);
+  return false;
 }
 
 /* ---- the token ---- */
@@ -607,7 +639,7 @@ static void set_expiry(lua_State *L, int object) {
   int whole;
   lua_Integer seconds;
   table_get(L, object, "expires_in");
-  seconds = (lua_Integer)lua_tonumberx(L, -1, &whole);
+  seconds = lua_tointegerx(L, -1, &whole);
   lua_pop(L, 1);
   if (whole && seconds >= 0)
     table_set_integer(L, SLOT_TABLE, "expires_in", seconds);
@@ -636,21 +668,42 @@ static bool is_broken_wire(CURLcode code) {
          code == CURLE_PARTIAL_FILE;
 }
 
-/* True where the answer has come whole, even if the wire broke after it: an
- * HTTP/2 server that answers a POST before reading its body resets the stream,
- * and libcurl then reports an error. */
-bool response_is_whole(const struct request *r) {
+/* True where every byte that was announced has come. */
+static bool has_all_bytes(const struct request *r) {
   const struct answer *a = &r->transfer->answer;
   const char *length = answer_header(a, HEADER_CONTENT_LENGTH);
   curl_off_t received = 0;
-  if (r->cause != CAUSE_NONE || a->stopped || !a->head_complete)
-    return false;
-  if (r->code == CURLE_OK)
-    return true;
-  if (!is_broken_wire(r->code) || (!length && a->status != 204))
-    return false;
   curl_easy_getinfo(r->transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-  return a->status == 204 || (curl_off_t)strtoll(length, NULL, 10) == received;
+  return a->status == 204 ||
+         (length && (curl_off_t)strtoll(length, NULL, 10) == received);
+}
+
+/* True where an answer without a length, as servers that compress it send it,
+ * is an object or an array: their end shows by itself. */
+static bool has_whole_document(lua_State *L, const struct answer *a) {
+  bool whole;
+  if (answer_header(a, HEADER_CONTENT_LENGTH) || a->body.length == 0)
+    return false;
+  push_body(L, a);
+  whole = json_decode(L, lua_gettop(L)) && lua_istable(L, -1);
+  lua_settop(L, SLOT_TOP);
+  return whole;
+}
+
+/* True where the answer has come whole, even if the wire broke after it: an
+ * HTTP/2 server that answers a POST before reading its body resets the stream,
+ * and libcurl reports an error; or it lets the rest of the body wait, and
+ * libcurl with it, until the deadline. */
+static bool is_whole(lua_State *L, const struct request *r) {
+  const struct answer *a = &r->transfer->answer;
+  if (a->stopped || !a->head_complete)
+    return false;
+  if (r->cause != CAUSE_NONE)
+    return r->cause == CAUSE_TIMEOUT && has_all_bytes(r);
+  if (r->code == CURLE_OK || !is_broken_wire(r->code))
+    return r->code == CURLE_OK;
+  return has_all_bytes(r) ||
+         (r->code == CURLE_HTTP2_STREAM && has_whole_document(L, a));
 }
 
 static bool build(lua_State *L, struct request *r) {
@@ -678,7 +731,7 @@ static void remember_rejection(lua_State *L, const struct transfer *t) {
 bool response_build(lua_State *L, struct request *r) {
   bool ok = false;
   remember_rejection(L, r->transfer);
-  if (response_is_whole(r))
+  if (is_whole(L, r))
     ok = build(L, r);
   else
     error_from_transfer(L, r);

@@ -167,6 +167,7 @@ static void check_http_version(lua_State *L, const char *name, void *field) {
  * are compared in; raises, naming `name`, where it is none. */
 void settings_check_origin(lua_State *L, const char *name) {
   static const char *const why[] = {
+      [VERDICT_FOREIGN] = "not an http(s) URL", /* of no scheme we know */
       [VERDICT_INSECURE] = "plain http is for loopback only",
       [VERDICT_USER_INFO] = "user info is refused",
       [VERDICT_INVALID] = "not an http(s) URL",
@@ -193,11 +194,21 @@ static void check_endpoint(lua_State *L, const char *name, void *field) {
   *(const char **)field = lua_tostring(L, -1);
 }
 
+static void check_array(lua_State *L, const char *name, lua_Integer count) {
+  int array = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, array); lua_pop(L, 1)) {
+    lua_Integer key = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
+    if (key < 1 || key > count)
+      luaL_error(L, "option '%s': the table is no array", name);
+  }
+}
+
 /* Joins an array into "a@x.com,b@y.com". */
 static void join_emails(lua_State *L, const char *name) {
   luaL_Buffer joined;
   lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
   int array = lua_gettop(L);
+  check_array(L, name, count);
   for (lua_Integer i = 1; i <= count; i++) {
     if (lua_rawgeti(L, array, i) != LUA_TSTRING)
       luaL_error(L, "option '%s': item %I: string expected, got %s", name, i,
@@ -434,11 +445,15 @@ static unsigned long next_profile(void) {
   return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
+static void check_table(lua_State *L, int table) {
+  if (!lua_istable(L, table))
+    luaL_error(L, "options: table expected, got %s", luaL_typename(L, table));
+}
+
 static void apply_table(lua_State *L, struct settings *s, int table,
                         enum scope scope, int values) {
   bool transport = false;
-  if (!lua_istable(L, table))
-    luaL_error(L, "options: table expected, got %s", luaL_typename(L, table));
+  check_table(L, table);
   for (lua_pushnil(L); lua_next(L, table);) {
     const struct option *option = known_option(L, scope);
     apply(L, s, option, option->name, values);
@@ -489,6 +504,8 @@ const struct settings *settings_default(lua_State *L, int given) {
   s->connect_timeout = 10;
   s->max_body = (size_t)16 << 20;
   s->max_connections = 16;
+  if (given)
+    check_table(L, given);
   apply_environment(L, s, given, values);
   if (given)
     apply_table(L, s, given, SCOPE_CLIENT, values);

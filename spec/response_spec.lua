@@ -1,0 +1,642 @@
+-- The answer: what becomes of the service's headers and documents.
+local cjson = require "cjson"
+local cpp = require "cpp"
+local support = require "spec.support.portal"
+
+local DAY = 86400
+
+describe("the answer", function()
+  local portal, client
+
+  setup(function()
+    portal = support.start()
+  end)
+
+  before_each(function()
+    portal:reset()
+    client = portal:client()
+  end)
+
+  teardown(function()
+    portal:close()
+  end)
+
+  -- Polls a portal that answers so.
+  local function poll(status, body, headers)
+    portal:answer(status, body, headers)
+    return client:poll(portal.location)
+  end
+
+  -- The operation that a document, given as text, makes.
+  local function read(body)
+    return assert(poll(200, body))
+  end
+
+  describe("in the service's words", function()
+    local words = {
+      not_started = { "not started", "notStarted", "NotStarted", "neverPublished",
+        "NeverPublished" },
+      running = { "running", "Running", "inProgress", "in progress", "in-progress" },
+      waiting_for_publisher_review = { "waitingForPublisherReview",
+        "WaitingForPublisherReview", "waiting for publisher review" },
+      succeeded = { "completed", "complete", "succeeded", "Succeeded", "published" },
+      failed = { "failed", "Failed", "rejected" },
+      canceled = { "canceled", "Canceled", "cancelled", "CANCELLED" },
+      unknown = { "blocked", "waitingForApproval", "cancelRequested", "", "run", "runnings",
+        ("running"):rep(50), "rünning", "running\\u0000" },
+    }
+    local done = { succeeded = true, failed = true, canceled = true }
+
+    for state, spellings in pairs(words) do
+      it(("%s is %s"):format(table.concat(spellings, ", "):sub(1, 80), state), function()
+        for _, word in ipairs(spellings) do
+          local operation = read(('{"status":"%s"}'):format(word))
+          assert.same({ state, done[state] or false }, { operation.state, operation.done })
+          assert.equal(cjson.decode('["' .. word .. '"]')[1], operation.status)
+        end
+      end)
+    end
+  end)
+
+  describe("to a poll", function()
+    it("is an object, or an array of one", function()
+      for _, shape in ipairs { "object", "array" } do
+        portal:set { document = shape }
+        local operation = assert(client:poll(assert(client:cancel("contoso", "vm"))))
+        assert.same({ "running", "running" }, { operation.state, operation.status })
+        assert.equal("displaydummycertify", operation.steps[1].id)
+        assert.equal(shape == "array", operation.document[1] ~= nil)
+      end
+    end)
+
+    for _, body in ipairs { "", " \r\n", "null", "true", "42", '"completed"', "[]", "{}",
+      '[{"status":"completed"},{"status":"completed"}]', '[["completed"]]', '["completed"]',
+      '{"status":null}', '{"status":7}', '{"status":{"status":"completed"}}',
+      '{"state":"completed"}', '{"steps":[{"status":"complete"}]}',
+    } do
+      it("without a status is unknown, never a success: " .. support.shown(body), function()
+        local operation = read(body)
+        assert.same({ "unknown", false, body },
+          { operation.state, operation.done, operation.body })
+        assert.is_nil(operation.status)
+      end)
+    end
+
+    for _, body in ipairs { "<html></html>", '{"status":"running"', "{}{}", "completed" } do
+      it("that is 200 and no JSON is an error: " .. support.shown(body), function()
+        local operation, err = poll(200, body)
+        assert.is_nil(operation)
+        assert.same({ "protocol", "invalid_json", 200, true, false, body, portal.location },
+          { err.kind, err.code, err.status, err.sent, err.retryable, err.body, err.location })
+      end)
+    end
+
+    it("that is 202 is running, whatever its document says", function()
+      for _, body in ipairs { "", "accepted", '{"status":"completed"}', '{"status":"new"}' } do
+        local operation = assert(poll(202, body))
+        assert.same({ "running", false, 202, body },
+          { operation.state, operation.done, operation.http_status, operation.body })
+      end
+    end)
+
+    it("that is 202 keeps the location, or moves to the one it brings", function()
+      assert.equal(portal.location, assert(poll(202, "")).location)
+      local operation = assert(poll(202, "", { Location = "/api/operations/c$vm$2$live" }))
+      assert.equal(portal.endpoint .. "/api/operations/c$vm$2$live?api-version=2017-10-31",
+        operation.location)
+    end)
+
+    it("that is 200 has no location to follow", function()
+      local headers = { Location = "/api/a", ["Operation-Location"] = "/api/b" }
+      local operation = assert(poll(200, '{"status":"running"}', headers))
+      assert.equal(portal.location, operation.location)
+    end)
+
+    it("that is 204 is a success", function()
+      local operation = assert(poll(204))
+      assert.same({ "succeeded", true, 204, "" },
+        { operation.state, operation.done, operation.http_status, operation.body })
+      assert.is_nil(operation.document)
+    end)
+
+    for _, status in ipairs { 201, 203, 206 } do
+      it(("that is %d is an error, since nobody knows what it means"):format(status), function()
+        local operation, err = poll(status, '{"status":"completed"}')
+        assert.is_nil(operation)
+        assert.same({ "protocol", "unexpected_status", status, true },
+          { err.kind, err.code, err.status, err.sent })
+      end)
+    end
+
+    it("names publisher, offer and operation after its location", function()
+      portal:answer(200, "{}")
+      local target = "/api/publishers/con%2Ftoso/offers/v%20m/operations/a%24b?x=/offers/no"
+      local operation = assert(client:poll(target))
+      assert.same({ "con/toso", "v m", "a$b" },
+        { operation.publisher, operation.offer, operation.id })
+    end)
+
+    it("names none of them after a location with $, but keeps those of its cancel", function()
+      local operation = assert(client:poll("/api/operations/contoso$vm$1$preview"))
+      assert.same({}, { operation.publisher, operation.offer, operation.id })
+      portal:set { location = "F4" }
+      operation = assert(client:poll(assert(client:cancel("contoso", "vm"))))
+      assert.same({ "contoso", "vm" }, { operation.publisher, operation.offer })
+    end)
+
+    it("says what the exchange was", function()
+      local headers = { ["x-ms-request-id"] = "from the service" }
+      local operation = assert(poll(200, '{"status":"running"}', headers))
+      assert.same({ 200, "from the service", portal:last().client_request_id },
+        { operation.http_status, operation.request_id, operation.client_request_id })
+    end)
+
+    it("is known by its correlation id where it has no request id", function()
+      portal:send("HTTP/1.1 200 OK", "x-ms-correlation-id: c-1", "Content-Length: 2", "", "{}")
+      assert.equal("c-1", assert(client:poll(portal.location)).request_id)
+    end)
+
+    it("is the last one: an informational one before it counts for nothing", function()
+      portal:send("HTTP/1.1 103 Early Hints", "x-ms-request-id: early", "Retry-After: 9", "",
+        "HTTP/1.1 200 OK", "Content-Length: 21", "", '{"status":"canceled"}')
+      local operation = assert(client:poll(portal.location))
+      assert.same({ "canceled", 200 }, { operation.state, operation.http_status,
+        operation.request_id, operation.retry_after })
+    end)
+
+    it("ends with its connection where it says no length", function()
+      portal:send("HTTP/1.1 200 OK", "", '{"status":"canceled"}')
+      assert.equal("canceled", assert(client:poll(portal.location)).state)
+    end)
+
+    it("has no fields for JSON null, and cpp.null in its document", function()
+      local operation = read '{"status":null,"steps":null,"messages":null,"x":[null]}'
+      for _, name in ipairs { "status", "steps", "messages", "progress" } do
+        assert.is_nil(operation[name])
+      end
+      assert.equal(cpp.null, operation.document.status)
+      assert.equal(cpp.null, operation.document.x[1])
+    end)
+
+    it("has a document of its own for JSON null alone", function()
+      assert.equal(cpp.null, read("null").document)
+    end)
+
+    it("has messages as the service wrote them", function()
+      local operation = read '{"messages":[{"messageHtml":"<p>x</p>","level":"error"}]}'
+      assert.same({ { messageHtml = "<p>x</p>", level = "error" } }, operation.messages)
+      assert.is_nil(read('{"messages":"none"}').messages)
+    end)
+
+    it("has no fields but those of the contract", function()
+      local operation = read '{"status":"running","location":"x","document":1,"body":2}'
+      assert.is_nil(operation.stepz)
+      assert.is_nil(operation[1])
+      assert.equal(portal.location, operation.location)
+      assert.equal(1, operation.document.document)
+    end)
+  end)
+
+  describe("with steps", function()
+    local function progress(steps)
+      return read('{"status":"running","steps":' .. steps .. "}").progress
+    end
+
+    it("has their mean as progress, a whole number", function()
+      assert.equal(33, progress
+        '[{"progressPercentage":100},{"progressPercentage":0},{"progressPercentage":0}]')
+      assert.equal("integer", math.type(progress '[{"progressPercentage":50}]'))
+    end)
+
+    it("counts one without a percentage by its state", function()
+      assert.equal(50, progress '[{"status":"complete"},{"status":"inProgress"}]')
+    end)
+
+    it("holds each percentage between 0 and 100", function()
+      assert.equal(50, progress
+        '[{"progressPercentage":1e300},{"progressPercentage":-70}]')
+    end)
+
+    it("has no progress where there is none to tell", function()
+      assert.is_nil(progress "[]")
+      assert.is_nil(read('{"status":"running"}').progress)
+    end)
+
+    for _, steps in ipairs { "null", "7", '"steps"', "{}", '{"a":1}', "[null]", "[1,[],{}]",
+      '[{"status":{}}]', '[{"status":null,"progressPercentage":"many"}]', "[[[]]]",
+      '{"1":{"status":"failed"}}', '[{"progressPercentage":{}}]', '[false,"x"]',
+    } do
+      it("of any shape is read: " .. steps, function()
+        local operation = read('{"status":"running","steps":' .. steps .. "}")
+        assert.equal("running", operation.state)
+        assert.is_truthy((operation.progress or 0) == 0)
+      end)
+    end
+
+    it("waits for its publisher when it runs and the current step waits", function()
+      portal:set { running = "preview", publish_seconds = 600 }
+      local item = assert(client:operations("contoso", "vm", { status = "running" }))[1]
+      local operation = assert(client:poll(item))
+      assert.same({ "waiting_for_publisher_review", "running", false },
+        { operation.state, operation.status, operation.done })
+      assert.is_true(operation.progress > 50 and operation.progress < 100)
+    end)
+
+    it("does not wait when another step is the current one, or when it has ended", function()
+      local steps = '"steps":[{"status":"inProgress"},{"status":"waitingForPublisherReview"}]'
+      assert.equal("running", read('{"status":"running",' .. steps .. "}").state)
+      steps = steps:gsub("inProgress", "complete")
+      assert.equal("canceled", read('{"status":"canceled",' .. steps .. "}").state)
+      assert.equal("waiting_for_publisher_review",
+        read('{"status":"running",' .. steps .. "}").state)
+    end)
+  end)
+
+  describe("that is the one before", function()
+    local BODY = '{"status":"running","steps":[{"id":"live","progressPercentage":40}]}'
+
+    it("is a new operation that has not changed", function()
+      portal:answer(200, BODY)
+      local first = assert(client:poll(portal.location))
+      local second = assert(client:poll(first))
+      assert.same({ true, false }, { first.changed, second.changed })
+      assert.not_equal(first, second)
+      for _, name in ipairs { "state", "done", "status", "http_status", "location", "id",
+        "publisher", "offer", "progress", "body" } do
+        assert.is_not_nil(first[name])
+        assert.equal(first[name], second[name])
+      end
+      assert.equal("live", second.steps[1].id)
+      assert.not_equal(first.client_request_id, second.client_request_id)
+    end)
+
+    it("is not decoded: what could not be is good enough", function()
+      local before = { location = portal.location, http_status = 200, body = "no JSON",
+        state = "running", done = false, status = "Running" }
+      portal:answer(200, "no JSON")
+      local operation = assert(client:poll(before))
+      assert.same({ false, "running", "Running", "no JSON" },
+        { operation.changed, operation.state, operation.status, operation.body })
+    end)
+
+    it("does not change the operation that is polled", function()
+      portal:answer(200, BODY)
+      local first = assert(client:poll(portal.location))
+      local copy = {}
+      for name, value in next, first do
+        copy[name] = value
+      end
+      portal:answer(202, '{"status":"completed"}', { Location = "/api/other" })
+      assert.equal("running", assert(client:poll(first)).state)
+      local after = {}
+      for name, value in next, first do
+        after[name] = value
+      end
+      assert.same(copy, after)
+      assert.equal("live", first.steps[1].id)
+    end)
+
+    it("has changed when a byte, the status or the location has", function()
+      portal:answer(200, BODY)
+      local first = assert(client:poll(portal.location))
+      portal:answer(200, BODY .. " ")
+      assert.is_true(assert(client:poll(first)).changed)
+      portal:answer(202, BODY)
+      assert.is_true(assert(client:poll(first)).changed)
+      local second = assert(client:poll(first))
+      portal:answer(202, BODY, { Location = "/api/moved" })
+      local moved = assert(client:poll(second))
+      assert.is_true(moved.changed)
+      assert.is_true(assert(client:poll(moved)).changed == false)
+    end)
+
+    it("has changed when an operation without a body precedes it", function()
+      portal:answer(204)
+      local accepted = { location = portal.location, state = "accepted" }
+      assert.is_true(assert(client:poll(accepted)).changed)
+    end)
+
+    it("is running, not accepted any more, when a poll brings the 202 of the cancel", function()
+      portal:answer(202, "Accepted", { Location = "/api/operations/x$1" })
+      local accepted = assert(client:cancel("contoso", "vm"))
+      local operation = assert(client:poll(accepted))
+      assert.same({ "accepted", "running", false },
+        { accepted.state, operation.state, operation.changed })
+    end)
+
+    it("still tells a new Retry-After and request id", function()
+      local first = assert(poll(200, BODY, { ["Retry-After"] = "5" }))
+      portal:answer(200, BODY, { ["Retry-After"] = "9", ["x-ms-request-id"] = "second" })
+      local second = assert(client:poll(first))
+      assert.same({ false, 9, "second" },
+        { second.changed, second.retry_after, second.request_id })
+    end)
+  end)
+
+  describe("is decoded", function()
+    local BODY = '{"status":"running","steps":[{"id":"live"}],"messages":[]}'
+
+    it("on demand: the tree is nobody's field", function()
+      local operation = read(BODY)
+      assert.is_nil(rawget(operation, "document"))
+      assert.is_nil(rawget(operation, "steps"))
+      assert.same({ status = "running", steps = { { id = "live" } }, messages = {} },
+        operation.document)
+    end)
+
+    it("once while somebody holds the tree", function()
+      local operation = read(BODY)
+      local document = operation.document
+      collectgarbage()
+      assert.equal(document, operation.document)
+      assert.equal(document.steps, operation.steps)
+      assert.equal(document.messages, operation.messages)
+    end)
+
+    it("again when nobody has held it", function()
+      local operation = read(BODY)
+      local watch = setmetatable({ operation.document }, { __mode = "v" })
+      collectgarbage()
+      collectgarbage()
+      assert.is_nil(watch[1])
+      assert.equal("live", operation.steps[1].id)
+    end)
+
+    it("never where it is not JSON", function()
+      portal:answer(202, "Cancel accepted")
+      local operation = assert(client:cancel("contoso", "vm"))
+      assert.equal("Cancel accepted", operation.body)
+      assert.same({}, { operation.document, operation.steps, operation.messages })
+    end)
+
+    it("from the operation's text alone, so that a copy of it is as good", function()
+      local operation = read(BODY)
+      local copy = setmetatable({ body = operation.body }, getmetatable(operation))
+      assert.equal("live", copy.steps[1].id)
+    end)
+  end)
+
+  describe("to a cancel", function()
+    it("that is 202 is accepted, not done, with its location", function()
+      local operation = assert(client:cancel("contoso", "vm"))
+      assert.same({ "accepted", false, 202, "contoso", "vm", true }, {
+        operation.state, operation.done, operation.http_status, operation.publisher,
+        operation.offer, operation.changed,
+      })
+      assert.equal(operation.id, operation.location:match "/operations/([%x-]+)%?")
+    end)
+
+    it("that is 202 may have no location, and then there is nothing to poll", function()
+      portal:set { location = "none" }
+      local operation = assert(client:cancel("contoso", "vm"))
+      assert.same({ "accepted" }, { operation.state, operation.location })
+      local polled, err = client:poll(operation)
+      assert.is_nil(polled)
+      assert.same({ "protocol", "no_location", false, false },
+        { err.kind, err.code, err.sent, err.retryable })
+    end)
+
+    it("that is 202 may have an empty header, or a location that is no URL", function()
+      portal:send("HTTP/1.1 202 Accepted", "Operation-Location: ", "Location: /api/b",
+        "Content-Length: 0", "", "")
+      assert.matches("/api/b%?", assert(client:cancel("contoso", "vm")).location)
+      portal:answer(202, "", { Location = "https://user:pass@localhost/x y" })
+      local operation = assert(client:cancel("contoso", "vm"))
+      assert.equal("https://user:pass@localhost/x y", operation.location)
+      local _, err = client:poll(operation)
+      assert.equal("origin", err.kind)
+    end)
+
+    it("that is 200 is canceled and done", function()
+      portal:set { synchronous = true }
+      local operation = assert(client:cancel("contoso", "vm"))
+      assert.same({ "canceled", true, 200, "" },
+        { operation.state, operation.done, operation.http_status, operation.body })
+      assert.is_nil(operation.location)
+    end)
+
+    it("that is 200 may have a document, whatever it says", function()
+      portal:answer(200, '{"status":"running"}', { Location = "/api/ignored" })
+      local operation = assert(client:cancel("contoso", "vm"))
+      assert.same({ "canceled", true }, { operation.state, operation.done, operation.location })
+      assert.equal("running", operation.document.status)
+    end)
+
+    it("that is 200 and no JSON comes from somebody else: an error, and it was sent", function()
+      portal:answer(200, "<html>Log in to the hotel's network</html>")
+      local operation, err = client:cancel("contoso", "vm")
+      assert.is_nil(operation)
+      assert.same({ "protocol", "invalid_json", 200, true, false },
+        { err.kind, err.code, err.status, err.sent, err.retryable })
+      assert.matches("hotel", err.body)
+    end)
+
+    it("that is another 2xx is an error, and it was sent", function()
+      portal:answer(204)
+      local _, err = client:cancel("contoso", "vm")
+      assert.same({ "protocol", "unexpected_status", true }, { err.kind, err.code, err.sent })
+    end)
+  end)
+
+  describe("with Retry-After", function()
+    local function retry_after(value, date)
+      portal:send("HTTP/1.1 200 OK", "Retry-After: " .. value,
+        "Date: " .. (date or "Sun, 06 Nov 1994 08:49:37 GMT"), "Content-Length: 2", "", "{}")
+      return assert(client:poll(portal.location)).retry_after
+    end
+
+    it("in seconds has them", function()
+      assert.equal(0, retry_after "0")
+      assert.equal(120, retry_after "120")
+      assert.equal(7, retry_after " 007 ")
+    end)
+
+    it("as a date has the seconds from the server's own date", function()
+      assert.equal(90, retry_after "Sun, 06 Nov 1994 08:51:07 GMT")
+      assert.equal(DAY, retry_after "Mon, 07 Nov 1994 08:49:37 GMT")
+    end)
+
+    it("as a date that has passed has none to wait", function()
+      assert.equal(0, retry_after "Sun, 06 Nov 1994 08:00:00 GMT")
+    end)
+
+    it("as a date goes by the clock here where the server shows none", function()
+      local then_ = os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + DAY)
+      local seconds = retry_after(then_, "yesterday or so")
+      assert.is_true(seconds > DAY - 60 and seconds <= DAY)
+    end)
+
+    for _, value in ipairs { "", "soon", "-5", "1.5", "5 minutes", "0x10", "99999999999",
+      ("9"):rep(40) } do
+      it("that is nonsense has none: " .. support.shown(value), function()
+        assert.is_nil(retry_after(value))
+      end)
+    end
+  end)
+
+  describe("to operations", function()
+    local LIST = [==[[
+      {"id":"aaa","submissionState":"running","version":636576975611768314},
+      {"id":"b/b","submissionState":"canceled"}, null, 7, [],
+      {"submissionState":"Completed"}, {"id":"ddd","status":"in progress"}
+    ]]==]
+
+    local function list(filter, body)
+      if body then
+        portal:answer(200, body)
+      end
+      return assert(client:operations("contoso", "vm", { status = filter }))
+    end
+
+    local function states(items)
+      local found = {}
+      for i, item in ipairs(items) do
+        found[i] = item.state
+      end
+      return found
+    end
+
+    it("is an array of operations with id, state and offer, in the service's order", function()
+      local items = list()
+      assert.same({ "running", "canceled" }, { items[1].state, items[#items].state })
+      assert.equal(support.OPERATION, items[#items].id)
+      for _, item in ipairs(items) do
+        assert.same({ "contoso", "vm", true }, { item.publisher, item.offer, item.changed })
+        assert.equal(item.document.id, item.id)
+      end
+    end)
+
+    it("gives each a location that can be polled", function()
+      local items = list()
+      assert.equal(portal.location, items[#items].location)
+      local operation = assert(client:poll(items[1]))
+      assert.same({ "running", items[1].id }, { operation.state, operation.id })
+    end)
+
+    it("builds the location from the id, as one segment, and has none without", function()
+      local items = list(nil, LIST)
+      assert.equal(portal.endpoint
+        .. "/api/publishers/contoso/offers/vm/operations/b%2Fb?api-version=2017-10-31",
+        items[2].location)
+      assert.is_nil(items[#items - 1].location)
+    end)
+
+    it("passes over what is no operation", function()
+      local items = list(nil, LIST)
+      assert.equal("aaa", items[1].id)
+      assert.equal("ddd", items[#items].id)
+    end)
+
+    it("is filtered here too, by the folded word", function()
+      assert.same({ "running", "running" }, states(list("running", LIST)))
+      assert.same({ "canceled" }, states(list("Cancelled", LIST)))
+      assert.same({ "succeeded" }, states(list("succeeded", LIST)))
+      assert.same({}, states(list("failed", LIST)))
+    end)
+
+    it("is filtered by words that are no state, too", function()
+      local body = '[{"id":"a","submissionState":"onHold"},{"id":"b"},'
+        .. '{"id":"c","submissionState":"' .. ("long"):rep(20) .. '"}]'
+      local items = list("on hold", body)
+      assert.same({ 1, "a", "unknown" }, { #items, items[1].id, items[1].state })
+      assert.equal(0, #list(("word"):rep(20), body))
+    end)
+
+    it("is filtered by the service, which is asked to", function()
+      assert.equal("canceled", list("canceled")[1].state)
+      assert.matches("%?status=canceled&", portal:last().uri)
+    end)
+
+    it("may be empty", function()
+      assert.same({}, list(nil, "[]"))
+    end)
+
+    for _, body in ipairs { '{"value":[]}', "null", '"running"', "7" } do
+      it("that is no array is an error: " .. body, function()
+        portal:answer(200, body)
+        local items, err = client:operations("contoso", "vm")
+        assert.is_nil(items)
+        assert.same({ "protocol", "unexpected_document", 200 },
+          { err.kind, err.code, err.status })
+      end)
+    end
+
+    it("that is no JSON is an error", function()
+      portal:answer(200, "")
+      local _, err = client:operations("contoso", "vm")
+      assert.same({ "protocol", "invalid_json" }, { err.kind, err.code })
+    end)
+
+    it("keeps each item's own tree", function()
+      local items = list(nil, LIST)
+      collectgarbage()
+      collectgarbage()
+      assert.same({ "aaa", "running" },
+        { items[1].document.id, items[1].document.submissionState })
+      assert.is_nil(items[1].steps)
+    end)
+  end)
+
+  describe("to status", function()
+    it("is the offer's status, in the shape of an operation", function()
+      local status = assert(client:status("contoso", "vm"))
+      assert.same({ "running", "running", false, 200, "contoso", "vm" }, {
+        status.state, status.status, status.done, status.http_status, status.publisher,
+        status.offer,
+      })
+      assert.equal("displaydummycertify", status.steps[1].id)
+      assert.is_nil(status.location)
+    end)
+
+    it("may be one of its own words", function()
+      portal:answer(200, '{"status":"neverPublished"}')
+      local status = assert(client:status("contoso", "vm"))
+      assert.same({ "not_started", "neverPublished" }, { status.state, status.status })
+    end)
+
+    it("that is no JSON is an error", function()
+      portal:answer(200, "")
+      local _, err = client:status("contoso", "vm")
+      assert.same({ "protocol", "invalid_json" }, { err.kind, err.code })
+    end)
+  end)
+
+  describe("on the wire", function()
+    it("is what was announced, and no byte after it", function()
+      portal:send("HTTP/1.1 200 OK", "Content-Length: 21", "", '{"status":"canceled"}more')
+      local operation = assert(client:poll(portal.location))
+      assert.same({ "canceled", '{"status":"canceled"}' }, { operation.state, operation.body })
+    end)
+
+    it("is none when it was cut, but a 202 keeps its location", function()
+      portal:send("HTTP/1.1 202 Accepted", "Location: /api/op$1", "Content-Length: 99", "", "cut")
+      local operation, err = client:cancel("contoso", "vm")
+      assert.is_nil(operation)
+      assert.same({ "transport", "incomplete_answer", 202, true,
+        portal.endpoint .. "/api/op$1?api-version=2017-10-31" },
+        { err.kind, err.code, err.status, err.sent, err.location })
+    end)
+  end)
+
+  describe("as text", function()
+    it("is one line: offer, state, the service's word, progress, location", function()
+      local operation = read '{"status":"in progress","steps":[{"progressPercentage":41}]}'
+      assert.equal("contoso/vm: running (in progress), 41 %, " .. portal.location,
+        tostring(operation))
+    end)
+
+    it("does without what is not known", function()
+      portal:set { synchronous = true }
+      assert.equal("contoso/vm: canceled", tostring(assert(client:cancel("contoso", "vm"))))
+      portal:answer(200, "{}")
+      assert.equal("operation: unknown, " .. portal.endpoint .. "/api/x?api-version=1",
+        tostring(assert(client:poll "/api/x?api-version=1")))
+    end)
+
+    it("holds no control characters, whatever the service said", function()
+      local text = tostring(read '{"status":"a\\u001b[31m\\r\\nb\\u0000c\\u009bd"}')
+      assert.is_nil(text:find "[%c]")
+      assert.is_nil(text:find("\u{9b}", 1, true))
+    end)
+  end)
+end)
