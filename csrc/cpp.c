@@ -39,7 +39,7 @@ static void check_libcurl(lua_State *L) {
 
 static bool is_fit(lua_State *L) {
   return !lua_isnil(L, -1) && !client_is_foreign(client_check(L, -1)) &&
-         !client_closed(client_check(L, -1));
+         !client_check(L, -1)->closed;
 }
 
 /* Puts the default client below the arguments; made at first use, again by the
@@ -80,7 +80,7 @@ LUAMOD_API int luaopen_cpp(lua_State *L) {
   check_libcurl(L);
   json_register(L);
   error_register(L);
-  response_register(L);
+  operation_register(L);
   request_register(L);
   client_register(L);
   luaL_newlib(L, functions);

@@ -216,7 +216,7 @@ bool settings_is_header_text(const char *text, size_t size);
 void settings_fields(lua_State *L, int table, const char *const names[]);
 double settings_seconds(lua_State *L, int index, const char *what);
 
-/* ---- client.c ---------------------------------------------------------- */
+/* ---- transfer.c -------------------------------------------------------- */
 
 /* A pooled easy handle with what belongs to it: its parsed URL, the text of
  * its request headers and what it receives. */
@@ -240,6 +240,17 @@ struct transfer {
   struct transfer *next; /* in the pool */
 };
 
+struct request;
+
+struct transfer *transfer_new(void);
+void transfer_free(struct transfer *t);
+struct curl_slist *transfer_headers(const struct transfer *t);
+bool transfer_compose(struct request *r, const struct settings *s,
+                      const char *token);
+bool transfer_prepare(struct transfer *t, const struct settings *s);
+
+/* ---- engine.c ---------------------------------------------------------- */
+
 enum purpose { TO_CANCEL, TO_POLL, TO_LIST, TO_STATUS, TO_TOKEN, TO_SLEEP };
 
 enum progress { PREPARED, FLYING, ENDED, COLLECTED };
@@ -262,26 +273,51 @@ struct request {
   bool launched; /* libcurl has been asked to do it */
 };
 
-struct client;
+struct list {
+  struct request *first, *last;
+};
+
+/* The userdata of type cpp.client. */
+struct client {
+  CURLM *multi; /* NULL: to be made by the next launch */
+  struct poller poller;
+  pid_t owner;
+  bool closed;
+  bool exposed;            /* somebody outside may sleep on the descriptor */
+  int calls;               /* calls and sleeps that have not returned */
+  double hooked;           /* when Lua's hooks last had their chance */
+  double curl_deadline;    /* when libcurl wants to be called */
+  double request_deadline; /* no request in flight ends before */
+  struct list flying, ended;
+  struct transfer *pool;
+  long pooled;
+  const struct settings *settings;
+  unsigned char entropy[256];
+  size_t entropy_used;
+};
+
+double engine_clock(void);
+bool engine_open(struct client *c);
+void engine_close(struct client *c);
+void engine_release(struct client *c);
+void engine_wake(struct client *c);
+struct transfer *engine_borrow(struct client *c, struct request *r);
+void engine_return(struct client *c, struct request *r);
+void engine_enter(struct client *c, struct request *r);
+void engine_leave(struct client *c, struct request *r);
+void engine_launch(struct client *c, struct request *r);
+void engine_collect(struct client *c, struct request *r);
+void engine_step(lua_State *L, struct client *c, double seconds);
+
+/* ---- client.c ---------------------------------------------------------- */
 
 void client_register(lua_State *L);
+int client_new(lua_State *L);
 struct client *client_check(lua_State *L, int index);
 struct client *client_usable(lua_State *L, int index);
 bool client_is_foreign(const struct client *c);
-void client_push_settings(lua_State *L, int index);
-int client_new(lua_State *L);
-double client_clock(void);
-bool client_closed(const struct client *c);
 void client_uuid(struct client *c, char text[37]);
-struct curl_slist *transfer_headers(const struct transfer *t);
-struct transfer *client_borrow(struct client *c, struct request *r);
-void client_return(struct client *c, struct request *r);
-bool client_configure(struct transfer *t, const struct settings *s, bool plain);
-void client_enter(struct client *c, struct request *r);
-void client_leave(struct client *c, struct request *r);
-void client_launch(struct client *c, struct request *r);
-void client_collect(struct client *c, struct request *r);
-void client_step(lua_State *L, struct client *c, double seconds);
+void client_push_settings(lua_State *L, int index);
 bool client_push_wait(lua_State *L, int index, struct request *r, int request);
 void client_push_rejected(lua_State *L, int index);
 void client_set_rejected(lua_State *L, int index, const char *token);
@@ -314,7 +350,6 @@ void trace_fill_dry_run(lua_State *L, struct request *r);
 
 /* ---- response.c -------------------------------------------------------- */
 
-void response_register(lua_State *L);
 bool response_build(lua_State *L, struct request *r);
 void response_set_location(lua_State *L, struct request *r);
 
@@ -330,7 +365,13 @@ void error_from_transfer(lua_State *L, struct request *r);
 void error_from_status(lua_State *L, struct request *r);
 void error_exchange(lua_State *L, struct request *r);
 void error_redact(lua_State *L, struct request *r);
-void error_add_clean(luaL_Buffer *out, const char *text, size_t size);
+
+/* ---- text.c ------------------------------------------------------------ */
+
+void text_add_clean(luaL_Buffer *out, const char *text, size_t size);
+bool text_push_redacted(lua_State *L, const char *text, size_t size,
+                        const char *secret, size_t length);
+const char *text_push_masked(lua_State *L, const char *text);
 
 /* ---- json.c ------------------------------------------------------------ */
 
@@ -338,7 +379,26 @@ void json_register(lua_State *L);
 bool json_decode(lua_State *L, int text);
 void json_encode(lua_State *L, int value);
 
-/* ---- tables ------------------------------------------------------------ */
+/* ---- operation.c ------------------------------------------------------- */
+
+enum state {
+  ACCEPTED,
+  NOT_STARTED,
+  RUNNING,
+  WAITING,
+  SUCCEEDED,
+  FAILED,
+  CANCELED,
+  UNKNOWN
+};
+
+void operation_register(lua_State *L);
+void operation_set_type(lua_State *L, int table);
+void operation_set_state(lua_State *L, int table, enum state state);
+void operation_read(lua_State *L, int table, const char *word);
+void operation_remember(lua_State *L, int table);
+bool operation_to_object(lua_State *L);
+bool operation_matches(lua_State *L, const char *filter);
 
 int table_get(lua_State *L, int table, const char *name);
 const char *table_text(lua_State *L, int table, const char *name);

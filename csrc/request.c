@@ -27,7 +27,7 @@ static int request_close(lua_State *L) {
   struct request *r = luaL_checkudata(L, 1, TYPE);
   struct client *c = r->client;
   if (c && !client_is_foreign(c))
-    client_leave(c, r);
+    engine_leave(c, r);
   r->client = NULL;
   return 0;
 }
@@ -44,7 +44,7 @@ static struct request *push_request(lua_State *L, enum purpose purpose) {
   lua_setiuservalue(L, -2, 1);
   lua_pushvalue(L, SLOT_SETTINGS);
   lua_setiuservalue(L, -2, 2);
-  client_enter(lua_touserdata(L, SLOT_CLIENT), r);
+  engine_enter(lua_touserdata(L, SLOT_CLIENT), r);
   lua_toclose(L, -1);
   return r;
 }
@@ -66,7 +66,7 @@ static struct request *begin(lua_State *L, enum purpose purpose) {
   push_settings(L, SLOT_SETTINGS, purpose);
   lua_replace(L, SLOT_SETTINGS);
   r = push_request(L, purpose);
-  r->deadline = client_clock() + settings_of(L)->timeout;
+  r->deadline = engine_clock() + settings_of(L)->timeout;
   lua_createtable(L, 0, 16);
   return r;
 }
@@ -110,14 +110,14 @@ static int traced(lua_State *L, int status, lua_KContext context) {
 
 static int finish(lua_State *L) {
   struct request *r = request_of(L);
-  client_collect(r->client, r);
+  engine_collect(r->client, r);
   lua_settop(L, SLOT_TOP);
   r->failed = !response_build(L, r);
   if (!settings_of(L)->trace || !r->launched)
     return deliver(L);
   settings_push(L, SLOT_SETTINGS, "trace");
   trace_push_event(L, r);
-  client_return(r->client, r);
+  engine_return(r->client, r);
   return traced(L, lua_pcallk(L, 1, 0, 0, 0, traced), 0);
 }
 
@@ -130,7 +130,7 @@ static void step_here(lua_State *L, struct request *r, double seconds) {
     luaL_error(L, "the request was closed by the wait function");
   if (client_is_foreign(r->client))
     client_usable(L, SLOT_CLIENT);
-  client_step(L, r->client, seconds);
+  engine_step(L, r->client, seconds);
 }
 
 /* Waits until the request has ended, blocking in C or through the client's
@@ -143,7 +143,7 @@ static int await(lua_State *L, int status, lua_KContext context) {
     step_here(L, r, 0);
   while (r->progress == FLYING) {
     if (!client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
-      client_step(L, r->client, HUGE_VAL);
+      engine_step(L, r->client, HUGE_VAL);
       continue;
     }
     lua_pushnil(L);
@@ -155,117 +155,15 @@ static int await(lua_State *L, int status, lua_KContext context) {
   return finish(L);
 }
 
-static bool add_line(struct transfer *t, const char *name, const char *value) {
-  return buffer_add(&t->lines, name) && buffer_add(&t->lines, ": ") &&
-         buffer_append(&t->lines, value, strlen(value) + 1);
-}
-
-static bool add_id(struct client *c, struct transfer *t,
-                   const struct settings *s) {
-  char uuid[37];
-  const char *id = s->client_request_id;
-  if (!id) {
-    client_uuid(c, uuid);
-    id = uuid;
-  }
-  if (!add_line(t, "x-ms-client-request-id", id))
-    return false;
-  t->id = t->lines.length - strlen(id) - 1;
-  return true;
-}
-
-static bool add_token(struct transfer *t, const char *token) {
-  if (!token)
-    return true;
-  if (!buffer_add(&t->lines, "Authorization: Bearer "))
-    return false;
-  t->token = t->lines.length;
-  return buffer_append(&t->lines, token, strlen(token) + 1);
-}
-
-/* libcurl's list is not const; it is only read. */
-static bool add_nodes(struct buffer *nodes, const char *line) {
-  for (; *line; line += strlen(line) + 1) {
-    struct curl_slist node = {NULL, NULL};
-    memcpy(&node.data, &line, sizeof line);
-    if (!buffer_append(nodes, &node, sizeof node))
-      return false;
-  }
-  return true;
-}
-
-/* Makes the list over the lines, and over the caller's own, which are for the
- * portal and not for who grants the token. Its nodes lie in one block, so that
- * a call allocates nothing for its headers once the transfer is warm. */
-static bool link_lines(struct transfer *t, const struct settings *s) {
-  struct curl_slist *node;
-  size_t count;
-  buffer_clear(&t->nodes);
-  if (!buffer_append(&t->lines, "", 1) || !add_nodes(&t->nodes, t->lines.data))
-    return false;
-  if (t->request->purpose != TO_TOKEN && !add_nodes(&t->nodes, s->headers))
-    return false;
-  count = t->nodes.length / sizeof *node;
-  node = transfer_headers(t);
-  for (size_t i = 0; i + 1 < count; i++)
-    node[i].next = &node[i + 1];
-  return true;
-}
-
-/* Writes the request's headers. False: out of memory. */
-static bool compose(struct request *r, const struct settings *s,
-                    const char *token) {
-  struct transfer *t = r->transfer;
-  const char *type = r->purpose == TO_TOKEN
-                         ? "application/x-www-form-urlencoded"
-                         : "application/json";
-  bool post = r->purpose == TO_CANCEL || r->purpose == TO_TOKEN;
-  buffer_clear(&t->lines);
-  t->token = t->id = 0;
-  answer_reset(&t->answer, post, s->max_body);
-  return add_token(t, token) && add_id(r->client, t, s) &&
-         add_line(t, "User-Agent", s->user_agent) &&
-         add_line(t, "Accept", "application/json") &&
-         (!post || add_line(t, "Content-Type", type)) &&
-         (!s->if_match || r->purpose != TO_CANCEL ||
-          add_line(t, "If-Match", s->if_match)) &&
-         link_lines(t, s);
-}
-
-/* A POST always has a body, if one of no bytes: libcurl then sends its
- * Content-Length. */
-static bool set_method(struct transfer *t) {
-  bool post = t->answer.post;
-  if (!post && !t->post)
-    return true;
-  t->post = post;
-  if (!post)
-    return curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
-  return curl_easy_setopt(t->easy, CURLOPT_POST, 1L) == CURLE_OK &&
-         curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                          (curl_off_t)t->body.length) == CURLE_OK &&
-         curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS,
-                          t->body.data ? t->body.data : "") == CURLE_OK;
-}
-
-static bool set_exchange(struct transfer *t, const struct settings *s) {
-  t->error[0] = '\0';
-  return answer_reserve(&t->answer) &&
-         client_configure(t, s, origin_is_plain(t->text.data)) &&
-         set_method(t) &&
-         curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, transfer_headers(t)) ==
-             CURLE_OK;
-}
-
 /* Sends the prepared request with a token (NULL: without). */
 static int launch(lua_State *L, const char *token) {
   struct request *r = request_of(L);
   const struct settings *s = settings_of(L);
-  if (!compose(r, s, token) || !set_exchange(r->transfer, s)) {
+  if (!transfer_compose(r, s, token) || !transfer_prepare(r->transfer, s)) {
     r->transfer->profile = 0;
     return refuse_memory(L);
   }
-  client_launch(r->client, r);
+  engine_launch(r->client, r);
   return await(L, LUA_OK, 0);
 }
 
@@ -368,7 +266,7 @@ static enum verdict point(struct transfer *t, const char *origin,
 
 static int dry_run(lua_State *L) {
   struct request *r = request_of(L);
-  if (!compose(r, settings_of(L), "***"))
+  if (!transfer_compose(r, settings_of(L), "***"))
     return refuse_memory(L);
   trace_fill_dry_run(L, r);
   return deliver(L);
@@ -444,7 +342,7 @@ static bool write_cancel_body(lua_State *L, struct buffer *body) {
 /* client:cancel(publisher, offer [, options]) --> operation | nil, err */
 int request_cancel(lua_State *L) {
   struct request *r = begin_offer(L, TO_CANCEL);
-  if (!client_borrow(r->client, r) || !write_cancel_body(L, &r->transfer->body))
+  if (!engine_borrow(r->client, r) || !write_cancel_body(L, &r->transfer->body))
     return refuse_memory(L);
   return go_offer(L, "/cancel", NULL);
 }
@@ -452,7 +350,7 @@ int request_cancel(lua_State *L) {
 /* client:operations(publisher, offer [, options]) --> array | nil, err */
 int request_operations(lua_State *L) {
   struct request *r = begin_offer(L, TO_LIST);
-  if (!client_borrow(r->client, r))
+  if (!engine_borrow(r->client, r))
     return refuse_memory(L);
   return go_offer(L, "/submissions/", settings_of(L)->status);
 }
@@ -460,7 +358,7 @@ int request_operations(lua_State *L) {
 /* client:status(publisher, offer [, options]) --> operation | nil, err */
 int request_status(lua_State *L) {
   struct request *r = begin_offer(L, TO_STATUS);
-  if (!client_borrow(r->client, r))
+  if (!engine_borrow(r->client, r))
     return refuse_memory(L);
   return go_offer(L, "/status", NULL);
 }
@@ -498,7 +396,7 @@ int request_poll(lua_State *L) {
   location = lua_tostring(L, SLOT_SECOND);
   if (strlen(location) != lua_rawlen(L, SLOT_SECOND))
     return refuse_location(L, VERDICT_INVALID);
-  if (!client_borrow(r->client, r))
+  if (!engine_borrow(r->client, r))
     return refuse_memory(L);
   return go(L, settings_of(L)->endpoint, settings_of(L)->api_version, location);
 }
@@ -565,7 +463,7 @@ int request_fetch_token(lua_State *L) {
   settings_check_origin(L, "authority");
   lua_settop(L, SLOT_SETTINGS);
   r = begin(L, TO_TOKEN);
-  if (!client_borrow(r->client, r) || !write_token_form(L, &r->transfer->body))
+  if (!engine_borrow(r->client, r) || !write_token_form(L, &r->transfer->body))
     return refuse_memory(L);
   path = &r->transfer->nodes;
   buffer_clear(path);
@@ -595,7 +493,7 @@ static int doze(lua_State *L, int status, lua_KContext context) {
   lua_settop(L, SLOT_REQUEST);
   if (status == LUA_YIELD)
     step_here(L, r, 0);
-  while (!client_closed(c) && (left = r->deadline - client_clock()) > 0) {
+  while (!c->closed && (left = r->deadline - engine_clock()) > 0) {
     if (!client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
       step_here(L, r, left);
       continue;
@@ -604,7 +502,7 @@ static int doze(lua_State *L, int status, lua_KContext context) {
     lua_callk(L, 2, 0, 0, doze);
     step_here(L, r, 0);
   }
-  if (client_closed(c))
+  if (c->closed)
     return wake_closed(L);
   lua_pushboolean(L, true);
   return 1;
@@ -616,7 +514,7 @@ int request_sleep(lua_State *L) {
   client_usable(L, SLOT_CLIENT);
   seconds = settings_seconds(L, 2, "seconds");
   lua_settop(L, SLOT_REQUEST - 1);
-  push_request(L, TO_SLEEP)->deadline = client_clock() + seconds;
+  push_request(L, TO_SLEEP)->deadline = engine_clock() + seconds;
   return doze(L, LUA_OK, 0);
 }
 

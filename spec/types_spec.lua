@@ -318,18 +318,18 @@ describe("words", function()
   end
 
   it("for states are those of the module", function()
-    local names = c_list("csrc/response.c", "static const char *const state_names[] = {")
+    local names = c_list("csrc/operation.c", "static const char *const state_names[] = {")
     assert.equal(8, #names)
     assert.same(keys(set_of(names)), keys(words_of "cpp.state"))
   end)
 
   it("of the service are named with the state that they are folded to", function()
     local states, c, ours = {}, {}, {}
-    for word in block("csrc/response.c", "enum state {"):gmatch "%u[%u_]+" do
+    for word in block("csrc/cpp.h", "enum state {"):gmatch "%u[%u_]+" do
       table.insert(states, word)
     end
-    local names = c_list("csrc/response.c", "static const char *const state_names[] = {")
-    for word, state in block("csrc/response.c", "const char *word;"):gmatch '{"(%l-)", ([%u_]+)}' do
+    local names = c_list("csrc/operation.c", "static const char *const state_names[] = {")
+    for word, state in block("csrc/operation.c", "const char *word;"):gmatch '{"(%l-)", ([%u_]+)}' do
       for i, name in ipairs(states) do
         if name == state then
           c[word .. " " .. names[i]] = true

@@ -1,0 +1,384 @@
+/* engine.c - connections and the event loop of a client.
+ *
+ * One libcurl multi handle is driven with curl_multi_socket_action over one
+ * poller. Requests are in one of two lists: in flight, or ended and not yet
+ * collected by the call that waits for them. libcurl's callbacks note sockets
+ * and a time; nothing of Lua runs inside them.
+ */
+#include "cpp.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+/* Longest time in epoll_wait without a look at Lua's hooks: a signal that
+ * arrives just before the wait does not interrupt it. */
+#define SLICE 1.0
+
+/* Transfers that are kept, warm at about 12 kB each, where they were in use at
+ * one time. */
+#define LEAST_POOL 64
+
+/* Memory that a pooled transfer keeps for its next answer. */
+#define KEPT_BODY ((size_t)64 * 1024)
+#define KEPT_HEAD ((size_t)4 * 1024)
+
+/* Monotonic seconds. */
+double engine_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* ---- lists of requests ---- */
+
+static void list_add(struct list *list, struct request *r) {
+  r->previous = list->last;
+  r->next = NULL;
+  if (list->last)
+    list->last->next = r;
+  else
+    list->first = r;
+  list->last = r;
+}
+
+static void list_remove(struct list *list, struct request *r) {
+  if (r->previous)
+    r->previous->next = r->next;
+  else
+    list->first = r->next;
+  if (r->next)
+    r->next->previous = r->previous;
+  else
+    list->last = r->previous;
+  r->previous = r->next = NULL;
+}
+
+/* ---- the pool ---- */
+
+/* Lends a transfer to a request. NULL: out of memory. */
+struct transfer *engine_borrow(struct client *c, struct request *r) {
+  struct transfer *t = c->pool;
+  if (t) {
+    c->pool = t->next;
+    c->pooled--;
+  } else {
+    t = transfer_new();
+  }
+  if (t) {
+    t->next = NULL;
+    t->request = r;
+    t->token = t->id = 0;
+    answer_reset(&t->answer, false, 0);
+  }
+  r->transfer = t;
+  return t;
+}
+
+static bool is_pool_full(const struct client *c) {
+  return c->pooled >= LEAST_POOL && c->pooled >= c->settings->max_connections;
+}
+
+/* Takes the transfer of a request back. */
+void engine_return(struct client *c, struct request *r) {
+  struct transfer *t = r->transfer;
+  if (!t)
+    return;
+  r->transfer = NULL;
+  t->request = NULL;
+  if (c->closed || r->cause == CAUSE_OUT_OF_MEMORY || is_pool_full(c)) {
+    transfer_free(t);
+    return;
+  }
+  buffer_trim(&t->answer.body, KEPT_BODY);
+  buffer_trim(&t->answer.head, KEPT_HEAD);
+  buffer_trim(&t->body, KEPT_HEAD);
+  t->next = c->pool;
+  c->pool = t;
+  c->pooled++;
+}
+
+static void free_pool(struct client *c) {
+  while (c->pool) {
+    struct transfer *t = c->pool;
+    c->pool = t->next;
+    transfer_free(t);
+  }
+  c->pooled = 0;
+}
+
+/* ---- the engine ---- */
+
+/* CURLMOPT_SOCKETFUNCTION; CURL_POLL_REMOVE is no interest. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *client,
+                     void *unused) {
+  struct client *c = client;
+  int events = what == CURL_POLL_REMOVE ? 0 : what;
+  (void)easy, (void)unused;
+  return poller_watch(&c->poller, fd, events) ? 0 : -1;
+}
+
+/* CURLMOPT_TIMERFUNCTION. */
+static int on_timer(CURLM *multi, long milliseconds, void *client) {
+  struct client *c = client;
+  (void)multi;
+  c->curl_deadline = milliseconds < 0
+                         ? HUGE_VAL
+                         : engine_clock() + (double)milliseconds / 1000;
+  return 0;
+}
+
+#define SET_MULTI(option, value)                                               \
+  (curl_multi_setopt(c->multi, CURLMOPT_##option, value) == CURLM_OK)
+
+/* Makes what is missing; descriptors may be. */
+bool engine_open(struct client *c) {
+  if (!c->poller.open && !poller_open(&c->poller))
+    return false;
+  if (c->multi)
+    return true;
+  c->curl_deadline = HUGE_VAL;
+  c->multi = curl_multi_init();
+  if (!c->multi)
+    return false;
+  if (SET_MULTI(SOCKETFUNCTION, on_socket) && SET_MULTI(SOCKETDATA, c) &&
+      SET_MULTI(TIMERFUNCTION, on_timer) && SET_MULTI(TIMERDATA, c) &&
+      SET_MULTI(MAX_HOST_CONNECTIONS, c->settings->max_connections) &&
+      SET_MULTI(MAXCONNECTS, c->settings->max_connections))
+    return true;
+  curl_multi_cleanup(c->multi);
+  c->multi = NULL;
+  return false;
+}
+
+/* Moves a request from the flight to the ended ones. */
+static void land(struct client *c, struct request *r) {
+  list_remove(&c->flying, r);
+  list_add(&c->ended, r);
+  r->progress = ENDED;
+  if (!c->flying.first)
+    c->request_deadline = HUGE_VAL;
+}
+
+/* A multi handle whose call failed cannot be trusted with another (libcurl
+ * 7.88 divides by zero): all that is in flight ends, and the next launch makes
+ * a new one. */
+static void poison(struct client *c) {
+  struct request *r;
+  while ((r = c->flying.first) != NULL) {
+    curl_multi_remove_handle(c->multi, r->transfer->easy);
+    r->cause = CAUSE_OUT_OF_MEMORY;
+    land(c, r);
+  }
+  curl_multi_cleanup(c->multi);
+  c->multi = NULL;
+  c->curl_deadline = HUGE_VAL;
+}
+
+static void check(struct client *c, CURLMcode code) {
+  if (code != CURLM_OK && c->multi)
+    poison(c);
+}
+
+/* Takes a request out of the air for `cause`, or because libcurl has ended it
+ * (CAUSE_NONE). */
+static void end(struct client *c, struct request *r, enum cause cause) {
+  r->cause = cause;
+  land(c, r);
+  check(c, curl_multi_remove_handle(c->multi, r->transfer->easy));
+}
+
+/* Puts a prepared request into the air. It may end here: then its cause says
+ * why. */
+void engine_launch(struct client *c, struct request *r) {
+  r->progress = FLYING;
+  list_add(&c->flying, r);
+  if (c->closed || engine_clock() >= r->deadline) {
+    r->cause = c->closed ? CAUSE_CLOSED : CAUSE_TIMEOUT;
+    land(c, r);
+    return;
+  }
+  if (!engine_open(c)) {
+    r->cause = CAUSE_OUT_OF_MEMORY;
+    land(c, r);
+    return;
+  }
+  r->launched = true;
+  if (r->deadline < c->request_deadline)
+    c->request_deadline = r->deadline;
+  check(c, curl_multi_add_handle(c->multi, r->transfer->easy));
+}
+
+/* Ends what has run out of time and finds when the next one will. The bound is
+ * raised only here and when the last one lands, so this scan is rare. */
+static void expire(struct client *c, double now) {
+  struct request *r, *next;
+  double deadline = HUGE_VAL;
+  if (now < c->request_deadline)
+    return;
+  for (r = c->flying.first; r; r = next) {
+    next = r->next;
+    if (r->deadline > now) {
+      deadline = fmin(deadline, r->deadline);
+      continue;
+    }
+    end(c, r, CAUSE_TIMEOUT);
+    if (!c->multi)
+      next = NULL;
+  }
+  c->request_deadline = deadline;
+}
+
+/* Ends what libcurl has done with. */
+static void reap(struct client *c) {
+  CURLMsg *message;
+  int left;
+  while (c->multi && (message = curl_multi_info_read(c->multi, &left))) {
+    struct transfer *t = NULL;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+    t->request->code = message->data.result;
+    end(c, t->request, CAUSE_NONE);
+  }
+}
+
+static void act(struct client *c, curl_socket_t fd, int events) {
+  int running;
+  if (c->multi)
+    check(c, curl_multi_socket_action(c->multi, fd, events, &running));
+}
+
+/* Does what is due by the clock, and ends what has ended. True: something has.
+ */
+static bool fire(struct client *c) {
+  const struct request *last = c->ended.last;
+  double now = engine_clock();
+  if (now >= c->curl_deadline) {
+    c->curl_deadline = HUGE_VAL;
+    act(c, CURL_SOCKET_TIMEOUT, 0);
+  }
+  reap(c);
+  expire(c, now);
+  return c->ended.last != last;
+}
+
+static int milliseconds(double seconds) {
+  double ms = ceil(seconds * 1000);
+  return ms <= 0 ? 0 : ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+/* Waits until a socket is ready, a time has come, or `seconds` have passed,
+ * and does what is then to be done. False: a signal came, or nothing did. */
+static bool run(struct client *c, double seconds) {
+  struct ready ready[64];
+  double left;
+  int count;
+  if (fire(c))
+    return true;
+  left = fmin(c->curl_deadline, c->request_deadline) - engine_clock();
+  left = fmin(left, seconds);
+  count = poller_wait(&c->poller, ready, 64, milliseconds(left));
+  for (int i = 0; i < count; i++)
+    act(c, ready[i].fd, ready[i].events);
+  return fire(c) || count > 0 || (count == 0 && left < seconds);
+}
+
+/* Makes the descriptor readable exactly while there is something that a
+ * sleeper on it must be woken for. */
+void engine_wake(struct client *c) {
+  if (c->exposed)
+    poller_wake(&c->poller, c->ended.first || c->closed);
+}
+
+/* Closes the descriptor of a closed client that no call is under way on. One
+ * that an event loop has seen stays until the client is collected: cqueues
+ * forgets a descriptor only after the coroutine that waited on it has gone on,
+ * and a number that is closed by then breaks its loop. */
+void engine_release(struct client *c) {
+  if (c->closed && c->calls == 0 && !c->exposed)
+    poller_close(&c->poller);
+  else
+    engine_wake(c);
+}
+
+static int nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* Calls a function that does nothing, for the sake of the call hook. */
+static void trigger_hook(lua_State *L) {
+  lua_pushcfunction(L, nothing);
+  lua_call(L, 0, 0);
+}
+
+/* lua.c turns Ctrl-C into a hook of the main thread, which does not run while
+ * a coroutine blocks: the coroutine borrows it. */
+static void run_main_hook(lua_State *L) {
+  lua_Hook own = lua_gethook(L), borrowed;
+  int mask = lua_gethookmask(L), count = lua_gethookcount(L);
+  lua_State *main;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+  main = lua_tothread(L, -1);
+  lua_pop(L, 1);
+  borrowed = lua_gethook(main);
+  if (main == L || !borrowed || !(lua_gethookmask(main) & LUA_MASKCALL))
+    return;
+  lua_sethook(L, borrowed, LUA_MASKCALL, 0);
+  trigger_hook(L);
+  if (lua_gethook(L) == borrowed)
+    lua_sethook(L, own, mask, count);
+}
+
+/* Does what is ready, or waits for it, for one slice of at most `seconds`.
+ * Lua's hooks get their chance after a signal and at the end of a slice. May
+ * raise what a hook raises. */
+void engine_step(lua_State *L, struct client *c, double seconds) {
+  bool busy;
+  poller_wake(&c->poller, false);
+  busy = run(c, fmin(seconds, SLICE));
+  engine_wake(c);
+  if (seconds <= 0 || (busy && engine_clock() < c->hooked + SLICE))
+    return;
+  c->hooked = engine_clock();
+  run_main_hook(L);
+  trigger_hook(L);
+}
+
+/* ---- calls under way ---- */
+
+/* Counts a call in; its request leaves through engine_leave. */
+void engine_enter(struct client *c, struct request *r) {
+  r->client = c;
+  c->calls++;
+}
+
+/* Takes a request out of the list of ended ones. */
+void engine_collect(struct client *c, struct request *r) {
+  if (r->progress == ENDED)
+    list_remove(&c->ended, r);
+  r->progress = COLLECTED;
+}
+
+/* Ends a call's stay, whatever it was doing: the transfer goes back. */
+void engine_leave(struct client *c, struct request *r) {
+  if (r->progress == FLYING)
+    end(c, r, CAUSE_CLOSED);
+  engine_collect(c, r);
+  engine_return(c, r);
+  r->client = NULL;
+  c->calls--;
+  engine_release(c);
+}
+
+void engine_close(struct client *c) {
+  if (c->closed || client_is_foreign(c))
+    return;
+  c->closed = true;
+  while (c->flying.first)
+    end(c, c->flying.first, CAUSE_CLOSED);
+  free_pool(c);
+  curl_multi_cleanup(c->multi);
+  c->multi = NULL;
+  engine_release(c);
+}

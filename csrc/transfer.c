@@ -1,0 +1,274 @@
+/* transfer.c - one libcurl easy handle and what belongs to it.
+ *
+ * Transfers are pooled: a handle keeps its options, its parsed URL and its
+ * buffers from one exchange to the next.
+ */
+#include "cpp.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static curl_socket_t open_socket(void *unused, curlsocktype purpose,
+                                 struct curl_sockaddr *address) {
+  curl_socket_t fd;
+  (void)unused, (void)purpose;
+#ifdef SOCK_CLOEXEC
+  fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+              address->protocol);
+#else
+  fd = socket(address->family, address->socktype, address->protocol);
+  if (fd >= 0)
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+#endif
+#ifdef SO_NOSIGPIPE
+  if (fd >= 0)
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
+#endif
+  return fd;
+}
+
+#define SET(option, value)                                                     \
+  (curl_easy_setopt(t->easy, CURLOPT_##option, value) == CURLE_OK)
+
+/* Whether the library, which may be older than its headers, is so new. */
+static bool knows(unsigned version) {
+  return curl_version_info(CURLVERSION_NOW)->version_num >= version;
+}
+
+/* The URL has been checked; this is the second lock. */
+static bool set_protocols(struct transfer *t) {
+#if LIBCURL_VERSION_NUM >= 0x075500
+  return !knows(0x075500) || SET(PROTOCOLS_STR, "http,https");
+#else
+  return SET(PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+}
+
+/* libcurl guards its writes against SIGPIPE by their flags, but before 7.87 not
+ * those of TLS: there its own guard is needed, which this option switches off.
+ */
+static bool set_no_signal(struct transfer *t) {
+  return SET(NOSIGNAL, knows(0x075700) ? 1L : 0L);
+}
+
+/* A silent DNS server must not hold up the end of a request. */
+static bool set_quick_exit(struct transfer *t) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+  return !knows(0x075700) || SET(QUICK_EXIT, 1L);
+#else
+  return t != NULL;
+#endif
+}
+
+/* What every exchange of a transfer has in common. */
+static bool set_constants(struct transfer *t) {
+  return set_protocols(t) && set_quick_exit(t) && set_no_signal(t) &&
+         SET(PRIVATE, t) && SET(CURLU, t->url) && SET(ERRORBUFFER, t->error) &&
+         SET(PATH_AS_IS, 1L) && SET(ACCEPT_ENCODING, "gzip") &&
+         SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(TCP_KEEPALIVE, 1L) &&
+         SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+         SET(OPENSOCKETFUNCTION, open_socket) &&
+         SET(HEADERFUNCTION, answer_on_header) && SET(HEADERDATA, &t->answer) &&
+         SET(WRITEFUNCTION, answer_on_body) && SET(WRITEDATA, &t->answer) &&
+         SET(PREREQFUNCTION, answer_on_start) && SET(PREREQDATA, &t->answer);
+}
+
+/* Plain http reaches loopback only, where no proxy has a place. */
+static bool set_proxy(struct transfer *t, const struct settings *s,
+                      bool plain) {
+  if (plain)
+    return SET(PROXY, "");
+  return !s->proxy || (SET(PROXY, s->proxy) && SET(NOPROXY, ""));
+}
+
+static bool set_http_version(struct transfer *t, const struct settings *s,
+                             bool plain) {
+  if (s->http_version == HTTP_1_1)
+    return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  if (plain)
+    return s->http_version == HTTP_ANY ||
+           SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+  return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) && SET(PIPEWAIT, 1L);
+}
+
+/* What is given stands in for the system's store as a whole, both file and
+ * path, for an https proxy too. */
+static bool set_ca(struct transfer *t, const struct settings *s) {
+  if (!s->ca_file && !s->ca_path)
+    return true;
+  return SET(CAINFO, s->ca_file) && SET(CAPATH, s->ca_path) &&
+         SET(PROXY_CAINFO, s->ca_file) && SET(PROXY_CAPATH, s->ca_path);
+}
+
+static bool set_transport(struct transfer *t, const struct settings *s,
+                          bool plain) {
+  long connect_ms = (long)ceil(s->connect_timeout * 1000);
+  return SET(CONNECTTIMEOUT_MS, connect_ms) && set_proxy(t, s, plain) &&
+         set_http_version(t, s, plain) && set_ca(t, s);
+}
+
+/* A fresh easy handle: an option once set cannot always be unset, and
+ * curl_easy_reset does not tell when it runs out of memory half-way. */
+static bool renew(struct transfer *t) {
+  CURL *easy = curl_easy_init();
+  if (!easy)
+    return false;
+  curl_easy_cleanup(t->easy);
+  t->easy = easy;
+  t->post = false;
+  return true;
+}
+
+/* Applies the connection's options where they are not those of the exchange
+ * before. False: out of memory; the handle is then made anew. */
+static bool configure(struct transfer *t, const struct settings *s,
+                      bool plain) {
+  if (t->profile == s->profile && t->plain == plain)
+    return true;
+  if (!t->fresh && !renew(t))
+    return false;
+  t->fresh = false;
+  t->profile = 0;
+  if (!set_constants(t) || !set_transport(t, s, plain))
+    return false;
+  t->profile = s->profile;
+  t->plain = plain;
+  return true;
+}
+
+void transfer_free(struct transfer *t) {
+  curl_easy_cleanup(t->easy);
+  curl_url_cleanup(t->url);
+  buffer_free(&t->key);
+  buffer_free(&t->text);
+  buffer_free(&t->lines);
+  buffer_free(&t->nodes);
+  buffer_free(&t->body);
+  answer_free(&t->answer);
+  free(t);
+}
+
+struct transfer *transfer_new(void) {
+  struct transfer *t = CPP_REALLOC(NULL, sizeof *t);
+  if (!t)
+    return NULL;
+  memset(t, 0, sizeof *t);
+  t->easy = curl_easy_init();
+  t->url = curl_url();
+  t->fresh = true;
+  if (t->easy && t->url)
+    return t;
+  transfer_free(t);
+  return NULL;
+}
+
+/* The list of request headers. */
+struct curl_slist *transfer_headers(const struct transfer *t) {
+  return (struct curl_slist *)(void *)t->nodes.data;
+}
+
+/* ---- headers, method, body ---- */
+
+static bool add_line(struct transfer *t, const char *name, const char *value) {
+  return buffer_add(&t->lines, name) && buffer_add(&t->lines, ": ") &&
+         buffer_append(&t->lines, value, strlen(value) + 1);
+}
+
+static bool add_id(struct client *c, struct transfer *t,
+                   const struct settings *s) {
+  char uuid[37];
+  const char *id = s->client_request_id;
+  if (!id) {
+    client_uuid(c, uuid);
+    id = uuid;
+  }
+  if (!add_line(t, "x-ms-client-request-id", id))
+    return false;
+  t->id = t->lines.length - strlen(id) - 1;
+  return true;
+}
+
+static bool add_token(struct transfer *t, const char *token) {
+  if (!token)
+    return true;
+  if (!buffer_add(&t->lines, "Authorization: Bearer "))
+    return false;
+  t->token = t->lines.length;
+  return buffer_append(&t->lines, token, strlen(token) + 1);
+}
+
+/* libcurl's list is not const; it is only read. */
+static bool add_nodes(struct buffer *nodes, const char *line) {
+  for (; *line; line += strlen(line) + 1) {
+    struct curl_slist node = {NULL, NULL};
+    memcpy(&node.data, &line, sizeof line);
+    if (!buffer_append(nodes, &node, sizeof node))
+      return false;
+  }
+  return true;
+}
+
+/* Makes the list over the lines, and over the caller's own, which are for the
+ * portal and not for who grants the token. Its nodes lie in one block, so that
+ * a call allocates nothing for its headers once the transfer is warm. */
+static bool link_lines(struct transfer *t, const struct settings *s) {
+  struct curl_slist *node;
+  size_t count;
+  buffer_clear(&t->nodes);
+  if (!buffer_append(&t->lines, "", 1) || !add_nodes(&t->nodes, t->lines.data))
+    return false;
+  if (t->request->purpose != TO_TOKEN && !add_nodes(&t->nodes, s->headers))
+    return false;
+  count = t->nodes.length / sizeof *node;
+  node = transfer_headers(t);
+  for (size_t i = 0; i + 1 < count; i++)
+    node[i].next = &node[i + 1];
+  return true;
+}
+
+/* Writes the request's headers. False: out of memory. */
+bool transfer_compose(struct request *r, const struct settings *s,
+                      const char *token) {
+  struct transfer *t = r->transfer;
+  const char *type = r->purpose == TO_TOKEN
+                         ? "application/x-www-form-urlencoded"
+                         : "application/json";
+  bool post = r->purpose == TO_CANCEL || r->purpose == TO_TOKEN;
+  buffer_clear(&t->lines);
+  t->token = t->id = 0;
+  answer_reset(&t->answer, post, s->max_body);
+  return add_token(t, token) && add_id(r->client, t, s) &&
+         add_line(t, "User-Agent", s->user_agent) &&
+         add_line(t, "Accept", "application/json") &&
+         (!post || add_line(t, "Content-Type", type)) &&
+         (!s->if_match || r->purpose != TO_CANCEL ||
+          add_line(t, "If-Match", s->if_match)) &&
+         link_lines(t, s);
+}
+
+/* A POST always has a body, if one of no bytes: libcurl then sends its
+ * Content-Length. */
+static bool set_method(struct transfer *t) {
+  bool post = t->answer.post;
+  if (!post && !t->post)
+    return true;
+  t->post = post;
+  if (!post)
+    return curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+  return curl_easy_setopt(t->easy, CURLOPT_POST, 1L) == CURLE_OK &&
+         curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                          (curl_off_t)t->body.length) == CURLE_OK &&
+         curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS,
+                          t->body.data ? t->body.data : "") == CURLE_OK;
+}
+
+bool transfer_prepare(struct transfer *t, const struct settings *s) {
+  t->error[0] = '\0';
+  return answer_reserve(&t->answer) &&
+         configure(t, s, origin_is_plain(t->text.data)) && set_method(t) &&
+         curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, transfer_headers(t)) ==
+             CURLE_OK;
+}
