@@ -1,0 +1,190 @@
+local command = require "spec.cli.command"
+local service = require "spec.cli.service"
+
+local counts, objects = service.counts, service.objects
+local offer, run = service.offer, service.run
+local QUICK = service.QUICK
+local RAN = "56615b67-2185-49fe-80d2-c4ddf77bb2e8"
+
+setup(service.start)
+teardown(service.stop)
+after_each(service.reset)
+
+describe("cloudpartner cancel", function()
+  it("cancels, and tells that it has ended", function()
+    offer("plain", { id = RAN })
+    local result = run("cancel contoso plain" .. QUICK)
+    assert.equal(0, result.status)
+    assert.equal("contoso/plain: canceled (operation " .. RAN
+      .. "); a publish may start\n", result.out)
+  end)
+
+  it("prints the line to go on with as soon as the cancel is accepted", function()
+    offer("line")
+    service.freeze()
+    local child <close> = service.start_command("cancel contoso line")
+    child:read_until "to go on elsewhere:$"
+    local line = child:read_until "cloudpartner wait"
+    assert.matches("^cloudpartner wait %-%-for canceled "
+      .. "'http://[^' ]+/contoso/offers/line/operations/[^' ]+'$", line)
+  end)
+
+  -- Settings of the offer, more arguments, status, what is printed.
+  local ENDS = {
+    nothing = { { running = false }, "", 3, "nothing to cancel; a publish may start" },
+    late = { { too_late = true }, "", 4, "too late, it had completed" },
+    failed = { { too_late = true, ending = "failed" }, "", 5, "it had failed by itself" },
+    other = { {}, "--operation somebody-s", 1, "somebody%-s" },
+    foreign = { { foreign = true }, "", 1, "HTTP 403" },
+    kept = { { cancelable = false, names = "own" }, "", 1, "goes on" },
+    slow = { { cancel_seconds = 1e6 }, "--deadline 0.2", 6, "not ended after 0.2 s" },
+    colleague = { { next = { id = "theirs" } }, "", 0, "now theirs runs" },
+  }
+  for name, case in pairs(ENDS) do
+    it(("ends with %d: %s"):format(case[3], name), function()
+      offer(name, case[1])
+      local result = run("cancel contoso " .. name .. QUICK .. case[2])
+      assert.equal(case[3], result.status)
+      assert.matches(case[4], result.out .. result.err)
+    end)
+  end
+
+  it("says what an error means for the cancel", function()
+    offer("sent", { cancel_seconds = 1e6 })
+    offer("refused", { foreign = true })
+    local sent = run("cancel contoso sent" .. QUICK .. "--deadline 0.1")
+    assert.matches("the cancel was accepted", sent.err)
+    assert.matches("no cancel was sent", run("cancel contoso refused" .. QUICK).err)
+  end)
+
+  it("prints the line to go on with where the answer was lost", function()
+    offer("lost", { cancel_seconds = 1e6, cancellation_state = false })
+    service.portal:set("*", { faults = { { on = "cancel", drop = "after" } } })
+    local result = run("cancel contoso lost" .. QUICK .. "--deadline 0.2")
+    assert.equal(6, result.status)
+    assert.matches("whether the cancel arrived is not known\n[^\n]*\ncloudpartner wait ",
+      result.err)
+  end)
+
+  it("prints messages as plain text", function()
+    offer("html", { too_late = true, ending = "failed",
+      errors = { "<p>Disk &lt; 30&nbsp;GB\27[31m<b>!</b></p>" } })
+    local result = run("cancel contoso html" .. QUICK)
+    assert.matches("\n  %a[%a ]*: Disk < 30 GB %[31m!\n", result.out)
+    assert.is_nil((result.out .. result.err):find "[\0-\9\11-\31\127]")
+  end)
+
+  it("takes a cancel that was answered 200 for what it is", function()
+    offer("at-once", { synchronous = true, id = RAN })
+    local told = objects(run("cancel contoso at-once --json" .. QUICK).out)
+    assert.same({ "canceled", RAN }, { told[#told].outcome, told[#told].operation })
+    for _, object in ipairs(told) do
+      assert.equal(RAN, object.operation)
+    end
+  end)
+
+  it("passes the addresses on", function()
+    offer "mail"
+    run("cancel contoso mail --email a@x.com --email b@y.com" .. QUICK)
+    for _, entry in ipairs(service.portal:ledger().entries) do
+      if entry.offer == "contoso/mail" and entry.call == "cancel" then
+        assert.matches("a@x.com,b@y.com", entry.body)
+      end
+    end
+    assert.equal(1, counts "mail".cancels)
+  end)
+
+  describe("of several offers", function()
+    it("ends with the worst", function()
+      offer "many-1"
+      offer("many-2", { too_late = true })
+      offer("many-3", { running = false })
+      local result = run("cancel contoso many-1 many-2 many-3" .. QUICK)
+      assert.equal(4, result.status)
+      assert.matches("^contoso/many%-1: canceled.*\ncontoso/many%-2: too late.*\n"
+        .. "contoso/many%-3: nothing to cancel", result.out)
+    end)
+
+    it("prints one result for each as JSON, in order", function()
+      offer "json-1"
+      offer("json-2", { foreign = true })
+      offer("json-3", { running = false })
+      local result = run("cancel contoso json-1 json-2 json-3 --json" .. QUICK)
+      assert.equal(1, result.status)
+      local told = {}
+      for i, one in ipairs(objects(result.out, "result")) do
+        told[i] = { one.offer, one.outcome, one.cancel, (one.error or {}).status }
+      end
+      assert.same({ { "json-1", "canceled" }, { "json-2", nil, "not_sent", 403 },
+        { "json-3", "nothing_to_cancel" } }, told)
+    end)
+  end)
+
+  it("tells changes as JSON", function()
+    offer("changes", { id = RAN })
+    local told = {}
+    for _, object in ipairs(objects(run("cancel contoso changes --json" .. QUICK).out)) do
+      assert.same({ "contoso", "changes", RAN },
+        { object.publisher, object.offer, object.operation })
+      assert.matches("/operations/" .. RAN:gsub("%-", "%%-"), object.location)
+      table.insert(told, object.event .. " " .. object.state)
+    end
+    assert.matches("^change running,change accepted,.*change canceled,result canceled$",
+      table.concat(told, ","))
+  end)
+
+  describe("with --no-wait", function()
+    it("ends when the cancel is accepted", function()
+      offer("quick-1", { cancel_seconds = 1e6 })
+      offer("quick-2", { cancel_seconds = 1e6 })
+      offer("quick-3", { foreign = true })
+      local result = run("cancel contoso quick-1 quick-2 --no-wait")
+      assert.equal(0, result.status)
+      assert.equal(2, select(2, result.err:gsub("cloudpartner wait %-%-for", "")))
+      assert.same({ 1, 1, 0 },
+        { counts "quick-1".cancels, counts "quick-1".acted, counts "quick-1".polls })
+      assert.equal(1, run("cancel contoso quick-1 quick-3 --no-wait").status)
+    end)
+
+    it("gives accepted for an outcome", function()
+      offer("quick-4", { id = RAN })
+      local told = objects(run("cancel contoso quick-4 --no-wait --json").out, "result")
+      assert.same({ "accepted", RAN }, { told[1].outcome, told[1].operation })
+    end)
+
+    it("tells what came before", function()
+      offer("quick-5", { running = false, synchronous = true, history = { {} } })
+      assert.equal(3, run("cancel contoso quick-5 --no-wait" .. QUICK).status)
+    end)
+  end)
+
+  describe("with --dry-run", function()
+    it("prints curl lines and sends nothing", function()
+      offer "dry"
+      local before = service.portal:ledger().requests
+      local result = run "cancel contoso dry wet --dry-run --email a@x.com"
+      assert.equal(0, result.status)
+      assert.equal(before, service.portal:ledger().requests)
+      assert.matches("^curl %-X POST [^\n]*a@x.com[^\n]*/dry/cancel[^\n]*\n"
+        .. "curl [^\n]*/wet/cancel[^\n]*\n$", result.out)
+    end)
+
+    it("prints what the shell can run", function()
+      offer("curl", { running = false })
+      local line = run "cancel contoso curl --dry-run".out
+      local result = command.shell('curl() { command curl -s "$@"; }\n' .. line,
+        { CPP_TOKEN = service.portal.token })
+      assert.equal(0, result.status)
+      assert.equal(1, counts "curl".idle)
+    end)
+  end)
+
+  it("prints a line for each exchange with --trace", function()
+    offer "trace"
+    local result = run("cancel contoso trace --trace" .. QUICK)
+    assert.matches("%+0%.%d%d%d s GET /api/publishers/contoso/offers/trace/submissions/"
+      .. "%S+ 200: .*total [%d.]+ ms; HTTP/1.1, new connection, request ", result.err)
+    assert.matches("POST /api/%S+ 202: [^\n]*HTTP/1.1, reused", result.err)
+    assert.matches("waited 0.0 s %(at_once%) 200, .*%(backoff%) 200", result.err)
+  end)
+end)

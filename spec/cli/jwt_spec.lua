@@ -1,0 +1,29 @@
+local jwt = require "cpp.cli.jwt"
+
+describe("jwt.claims", function()
+  -- RFC 7515, appendix A.1.
+  local RFC = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzM"
+    .. "DA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K"
+    .. "27uhbUJU1p1r_wW1gFWFOEjXk"
+
+  it("reads them", function()
+    assert.same({ iss = "joe", exp = 1300819380, ["http://example.com/is_root"] = true },
+      jwt.claims(RFC))
+  end)
+
+  it("knows the characters of base64url", function()
+    assert.same({ a = "~?>" }, jwt.claims "e30.eyJhIjoifj8-In0.")
+    assert.same({ a = "ÿÿÿ" }, jwt.claims "e30.eyJhIjoiw7_Dv8O_In0.x")
+  end)
+
+  for name, token in pairs {
+    ["a word"] = "secret", ["two parts"] = "e30.e30", ["four parts"] = "e30.e30.e30.e30",
+    ["a payload that is no JSON"] = "e30.AAAA.x",
+    ["a payload that is no object"] = "e30.MQ.x",
+    ["base64 that is not base64url"] = "e30.eyJhIjoifj8+In0.x", ["nothing"] = "",
+  } do
+    it("finds none in " .. name, function()
+      assert.is_nil(jwt.claims(token))
+    end)
+  end
+end)

@@ -1,0 +1,208 @@
+local command = require "spec.cli.command"
+local emulator = require "cpp.emulator"
+local service = require "spec.cli.service"
+local text = require "cpp.cli.text"
+
+local objects, offer, run = service.objects, service.offer, service.run
+local QUICK = service.QUICK
+
+setup(service.start)
+teardown(service.stop)
+after_each(service.reset)
+
+describe("cloudpartner emulate", function()
+  for _, words in ipairs { "--speed 1000", "--speed 1000 --tls" } do
+    it("prints two lines to paste: " .. words, function()
+      local child <close> = command.start("emulate " .. words)
+      local export = child:read_until "^export "
+      local line = child:read_until "^cloudpartner "
+      local result = command.shell(export .. "\n" .. line .. QUICK)
+      assert.equal(0, result.status)
+      assert.matches("contoso/contoso%-vm: canceled", result.out)
+      assert.same({ "exit", 130 }, { select(2, child:kill "INT") })
+      local ended = command.shell(export .. "\ncloudpartner status contoso contoso-vm")
+      assert.matches("could_not_connect", ended.err)
+    end)
+  end
+end)
+
+describe("Ctrl-C", function()
+  local function interrupt(words, pattern)
+    service.freeze()
+    local child <close> = service.start_command(words)
+    child:read_until(pattern)
+    local rest, how, status = child:kill "INT"
+    assert.same({ "exit", 130 }, { how, status })
+    assert.is_nil((child.seen .. rest):find "interrupted")
+    assert.is_nil((child.seen .. rest):find "traceback")
+  end
+
+  it("ends a cancel at once", function()
+    offer "stop"
+    interrupt("cancel contoso stop", "cloudpartner wait")
+  end)
+
+  it("ends a cancel of several", function()
+    offer "stop-1"
+    offer "stop-2"
+    interrupt("cancel contoso stop-1 stop-2", "stop%-2 canceling")
+  end)
+
+  it("ends waits", function()
+    offer "stop-3"
+    local location = objects(run "operations contoso stop-3 --json".out)[1].location
+    interrupt(("wait %s %s"):format(location, location), "^contoso/stop%-3 ")
+  end)
+
+  it("ends an exchange that nobody answers", function()
+    offer "stop-4"
+    service.portal:set("*", { faults = { { on = "cancel", delay = 1e6, times = -1 } } })
+    interrupt("cancel contoso stop-4", "sending")
+  end)
+end)
+
+describe("on a terminal", function()
+  local function environment(more)
+    local values = command.of(service.portal)
+    for name, value in pairs(more or {}) do
+      values[name] = value
+    end
+    return values
+  end
+
+  for _, columns in ipairs { 40, 80 } do
+    it(("shows live lines that fit in %d columns"):format(columns), function()
+      local names = {}
+      for i = 1, 20 do
+        names[i] = ("live-%d-virtual-machine-%02d"):format(columns, i)
+        offer(names[i])
+      end
+      local output, status = command.run_on_terminal(columns, "cancel contoso "
+        .. table.concat(names, " ") .. QUICK, environment())
+      assert.equal(0, status)
+      local live = 0
+      for line in output:gmatch "\27%[2K([^\n]*)\n" do
+        live = live + 1
+        assert.is_true(text.columns(line) <= columns, line)
+      end
+      assert.is_true(live >= 20)
+      assert.equal(20, select(2, output:gsub(": canceled %(operation", "")))
+    end)
+  end
+
+  for name, value in pairs { NO_COLOR = "1", TERM = "dumb" } do
+    it(("prints plain lines with %s=%s"):format(name, value), function()
+      local id = "plain-" .. name:lower():gsub("_", "-")
+      offer(id)
+      local output = command.run_on_terminal(80, "cancel contoso " .. id .. QUICK,
+        environment { [name] = value })
+      assert.is_nil(output:find "\27")
+      assert.matches("canceling", output)
+    end)
+  end
+
+  it("shows nothing of a terminal's own to a file", function()
+    offer "file"
+    local result = run("cancel contoso file" .. QUICK)
+    assert.is_nil((result.out .. result.err):find "\27")
+  end)
+end)
+
+describe("the command line", function()
+  -- Wrong words, what is said of them.
+  local WRONG = {
+    [""] = "a command is required", ["cancl"] = "Did you mean 'cancel'",
+    ["cancel"] = "missing argument 'publisher'",
+    ["cancel contoso"] = "missing argument 'offer'",
+    ["cancel contoso vm --speed 3"] = "unknown option '--speed'",
+    ["cancel contoso ''"] = "an argument is empty",
+    ["cancel contoso a b --operation x"] = "for one offer",
+    ["cancel contoso vm --deadline soon"] = "'soon' is not a number of seconds",
+    ["cancel contoso vm --deadline=-1"] = "'-1' is not a number of seconds",
+    ["cancel contoso vm --deadline nan"] = "'nan' is not a number of seconds",
+    ["cancel contoso vm --interval 0"] = "'0' is not a number of seconds above 0",
+    ["cancel contoso vm --concurrency 1.5"] = "'1.5' is not an integer from 1",
+    ["cancel contoso vm --json --dry-run"] = "can not be used together",
+    ["cancel contoso ."] = "path segment",
+    ["cancel contoso vm --endpoint ftp://x"] = "option 'endpoint'",
+    ["wait --for done x"] = "must be one of 'canceled'",
+    ["completion tcsh"] = "must be one of 'bash'",
+    ["emulate --speed fast"] = "not a number above 0",
+  }
+  for words, message in pairs(WRONG) do
+    it("is refused with 2: " .. words, function()
+      local result = run(words)
+      assert.same({ 2, "" }, { result.status, result.out })
+      assert.is_truthy(result.err:find(message, 1, true), result.err)
+      assert.is_nil(result.err:find "traceback")
+    end)
+  end
+
+  local COMMANDS = { "cancel", "wait", "poll", "operations", "status", "whoami",
+    "emulate", "completion" }
+
+  it("is explained by --help", function()
+    local result = run "--help"
+    assert.equal(0, result.status)
+    for _, name in ipairs(COMMANDS) do
+      assert.matches("\n   " .. name .. " ", result.out)
+    end
+  end)
+
+  for _, name in ipairs(COMMANDS) do
+    it("is explained by --help of " .. name .. ", in 80 columns", function()
+      local result = run(name .. " --help")
+      assert.equal(0, result.status)
+      assert.matches("^Usage: cloudpartner " .. name, result.out)
+      for line in result.out:gmatch "[^\n]+" do
+        assert.is_true(#line <= 80, line)
+      end
+    end)
+  end
+
+  it("can be completed by shells", function()
+    for _, shell in ipairs { "bash", "zsh", "fish" } do
+      local result = run("completion " .. shell)
+      assert.equal(0, result.status)
+      assert.matches("no%-wait", result.out)
+    end
+    assert.equal(0, command.shell [[cloudpartner completion bash | bash -n]].status)
+  end)
+
+  it("has a version", function()
+    assert.equal("cloudpartner " .. require "cpp"._VERSION .. "\n", run "--version".out)
+  end)
+end)
+
+describe("the command", function()
+  it("ends with 1 where the result cannot be written", function()
+    offer "full"
+    local result = run "status contoso full >/dev/full"
+    assert.equal(1, result.status)
+    assert.matches("cannot write the result", result.err)
+  end)
+
+  it("goes through a proxy, whose password it never shows", function()
+    local result = run("status contoso vm --endpoint https://service.portal.invalid "
+      .. "--proxy http://user:hidden@127.0.0.1:9 --trace")
+    assert.equal(1, result.status)
+    assert.is_nil((result.out .. result.err):find "hidden")
+  end)
+
+  it("trusts the authority in --ca-file", function()
+    local secure <close> = assert(emulator.start { tls = true,
+      offers = { ["contoso/vm"] = { running = "publish" } } })
+    local values = { CPP_TOKEN = secure.token, CPP_ENDPOINT = secure.endpoint }
+    assert.matches("tls_verification", command.run("status contoso vm", values).err)
+    local words = "status contoso vm --ca-file " .. secure.ca_file
+    assert.equal(0, command.run(words, values).status)
+  end)
+
+  -- Other trees than the default hold a module that plain Lua cannot load.
+  if not os.getenv "CPP_TREE" then
+    it("is installed", function()
+      local result = command.shell 'cd / && "$OLDPWD"/lua_modules/bin/cloudpartner --help'
+      assert.same({ 0, "" }, { result.status, result.err })
+    end)
+  end
+end)
