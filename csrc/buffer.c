@@ -149,10 +149,16 @@ static const char *const header_names[HEADER_COUNT] = {
 /* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
 static int status_of(const char *line, size_t size) {
   const char *digits = memchr(line, ' ', size);
+  int status = 0;
   if (size < 12 || strncasecmp(line, "HTTP/", 5) != 0 || !digits ||
       line + size - digits < 4)
     return 0;
-  return (digits[1] - '0') * 100 + (digits[2] - '0') * 10 + (digits[3] - '0');
+  for (int i = 1; i <= 3; i++) {
+    if (digits[i] < '0' || digits[i] > '9')
+      return 0;
+    status = status * 10 + (digits[i] - '0');
+  }
+  return status;
 }
 
 /* A new header block: what an earlier one (1xx) said no longer counts. */

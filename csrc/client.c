@@ -150,6 +150,12 @@ static struct client *client_own(lua_State *L) {
   return client_is_foreign(c) ? client_usable(L, 1) : c;
 }
 
+/* client:closed() --> boolean; policy asks before a call that would raise */
+static int closed(lua_State *L) {
+  lua_pushboolean(L, client_check(L, 1)->closed);
+  return 1;
+}
+
 /* client:now() --> monotonic seconds */
 static int now(lua_State *L) {
   lua_pushnumber(L, engine_clock());
@@ -268,6 +274,7 @@ void client_register(lua_State *L) {
                                      {"finished", finished},
                                      {"wait", swap_wait},
                                      {"close", close_client},
+                                     {"closed", closed},
                                      {NULL, NULL}};
   luaL_newmetatable(L, TYPE);
   luaL_setfuncs(L, meta, 0);

@@ -329,7 +329,8 @@ describe("words", function()
       table.insert(states, word)
     end
     local names = c_list("csrc/operation.c", "static const char *const state_names[] = {")
-    for word, state in block("csrc/operation.c", "const char *word;"):gmatch '{"(%l-)", ([%u_]+)}' do
+    local folded = block("csrc/operation.c", "const char *word;")
+    for word, state in folded:gmatch '{"(%l-)", ([%u_]+)}' do
       for i, name in ipairs(states) do
         if name == state then
           c[word .. " " .. names[i]] = true

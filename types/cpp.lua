@@ -532,4 +532,8 @@ function client:wait(fn) end
 --- closes the connections. Closing twice is harmless; a new call raises.
 function client:close() end
 
+--- Whether the client has been closed.
+---@return boolean
+function client:closed() end
+
 return cpp
