@@ -1,0 +1,202 @@
+/* location.c - unit program of csrc/location.c: endpoints, operation locations,
+ * the origin rule, path segments. */
+#define CPP_WITHOUT_LUA
+#include "cpp.h"
+#include "unit.h"
+
+#include <string.h>
+
+static const char SERVICE[] = "https://cloudpartner.azure.com";
+static const char VERSION[] = "2017-10-31";
+
+/* ---- endpoints ---- */
+
+static bool has_origin(const char *text, const char *origin) {
+  struct buffer found = {0};
+  bool same = origin_parse(text, &found) == VERDICT_OK &&
+              strcmp(found.data, origin) == 0;
+  buffer_free(&found);
+  return same;
+}
+
+static enum verdict origin_verdict(const char *text) {
+  struct buffer found = {0};
+  enum verdict verdict = origin_parse(text, &found);
+  buffer_free(&found);
+  return verdict;
+}
+
+static void test_origins(void) {
+  CHECK(has_origin(SERVICE, SERVICE));
+  CHECK(has_origin("https://cloudpartner.azure.com/", SERVICE));
+  CHECK(has_origin("HTTPS://CloudPartner.Azure.COM:443", SERVICE));
+  CHECK(has_origin("https://a.example:8443/", "https://a.example:8443"));
+  CHECK(has_origin("https://a.example:80", "https://a.example:80"));
+  CHECK(has_origin("http://localhost:80", "http://localhost"));
+  CHECK(has_origin("http://127.0.0.1:8080", "http://127.0.0.1:8080"));
+  CHECK(has_origin("http://127.255.0.1", "http://127.255.0.1"));
+  CHECK(has_origin("http://[::1]:9", "http://[::1]:9"));
+  CHECK(origin_is_plain("http://localhost"));
+  CHECK(!origin_is_plain("https://localhost"));
+}
+
+static void test_refused_origins(void) {
+  CHECK(origin_verdict("http://cloudpartner.azure.com") == VERDICT_INSECURE);
+  CHECK(origin_verdict("http://localhost.example") == VERDICT_INSECURE);
+  CHECK(origin_verdict("http://127.0.0.1.example") == VERDICT_INSECURE);
+  CHECK(origin_verdict("http://127.example") == VERDICT_INSECURE);
+  CHECK(origin_verdict("http://128.0.0.1") == VERDICT_INSECURE);
+  CHECK(origin_verdict("http://[::2]") == VERDICT_INSECURE);
+  CHECK(origin_verdict("https://a.example/api") == VERDICT_NOT_ORIGIN);
+  CHECK(origin_verdict("https://a.example?") == VERDICT_NOT_ORIGIN);
+  CHECK(origin_verdict("https://a.example/?q=1") == VERDICT_NOT_ORIGIN);
+  CHECK(origin_verdict("https://a.example/#f") == VERDICT_NOT_ORIGIN);
+  CHECK(origin_verdict("https://me@a.example") == VERDICT_USER_INFO);
+  CHECK(origin_verdict("https://me:secret@a.example") == VERDICT_USER_INFO);
+  CHECK(origin_verdict("ftp://a.example") == VERDICT_INVALID);
+  CHECK(origin_verdict("file:///etc/passwd") != VERDICT_OK);
+  CHECK(origin_verdict("https://") == VERDICT_INVALID);
+  CHECK(origin_verdict("https://a.example:99999") == VERDICT_INVALID);
+  CHECK(origin_verdict("https://a example") == VERDICT_INVALID);
+  CHECK(origin_verdict("https://a.example\\@b.example") == VERDICT_INVALID);
+  CHECK(origin_verdict("https://a.example\r\nX: y") == VERDICT_INVALID);
+  CHECK(origin_verdict("") == VERDICT_INVALID);
+}
+
+/* ---- locations ---- */
+
+/* Resolves `text` against `origin` and completes it into `found`. */
+static enum verdict aim(const char *origin, const char *text,
+                        struct buffer *found) {
+  CURLU *url = curl_url();
+  enum verdict verdict = location_resolve(url, origin, text);
+  if (verdict == VERDICT_OK)
+    verdict = location_complete(url, origin, VERSION, found);
+  curl_url_cleanup(url);
+  return verdict;
+}
+
+static bool leads_to(const char *text, const char *expected) {
+  struct buffer found = {0};
+  bool same = aim(SERVICE, text, &found) == VERDICT_OK &&
+              strcmp(found.data, expected) == 0;
+  if (!same)
+    printf("%s leads to %s\n", text, found.data ? found.data : "nothing");
+  buffer_free(&found);
+  return same;
+}
+
+static enum verdict location_verdict(const char *origin, const char *text) {
+  struct buffer found = {0};
+  enum verdict verdict = aim(origin, text, &found);
+  buffer_free(&found);
+  return verdict;
+}
+
+#define AT "https://cloudpartner.azure.com"
+#define V "api-version=2017-10-31"
+
+static void test_completion(void) {
+  CHECK(leads_to("/api/operations/a$b$2$preview?" V,
+                 AT "/api/operations/a$b$2$preview?" V));
+  CHECK(leads_to("/api/x", AT "/api/x?" V));
+  CHECK(leads_to(AT "/api/x?q=1", AT "/api/x?q=1&" V));
+  CHECK(leads_to("/x?API-Version=2020-01-01", AT "/x?API-Version=2020-01-01"));
+  CHECK(leads_to("/x?a=1&" V "&b=2", AT "/x?a=1&" V "&b=2"));
+  CHECK(leads_to("/x?xapi-version=1", AT "/x?xapi-version=1&" V));
+  CHECK(leads_to("/x?q=api-version=1", AT "/x?q=api-version=1&" V));
+  CHECK(leads_to("/a%2Fb%20c/%24?d=%26", AT "/a%2Fb%20c/%24?d=%26&" V));
+  CHECK(leads_to("/a/../b/./c", AT "/a/../b/./c?" V));
+  CHECK(leads_to("/x#fragment", AT "/x?" V));
+  CHECK(leads_to("HTTPS://CLOUDPARTNER.azure.com:443/x",
+                 "https://CLOUDPARTNER.azure.com:443/x?" V));
+  CHECK(leads_to("//cloudpartner.azure.com/x", AT "/x?" V));
+}
+
+static void test_origin_rule(void) {
+  static const char local[] = "http://127.0.0.1:8080";
+  CHECK(location_verdict(SERVICE, "https://evil.example/x") == VERDICT_FOREIGN);
+  CHECK(location_verdict(SERVICE, "//evil.example/x") == VERDICT_FOREIGN);
+  CHECK(location_verdict(SERVICE, AT ".evil.example/") == VERDICT_FOREIGN);
+  CHECK(location_verdict(SERVICE, AT ":444/x") == VERDICT_FOREIGN);
+  CHECK(location_verdict(SERVICE, "http://cloudpartner.azure.com/x") ==
+        VERDICT_FOREIGN);
+  CHECK(location_verdict(SERVICE, "ftp://cloudpartner.azure.com/x") ==
+        VERDICT_FOREIGN);
+  CHECK(location_verdict(SERVICE, "https://a@cloudpartner.azure.com/x") ==
+        VERDICT_USER_INFO);
+  CHECK(location_verdict(SERVICE, AT "\\@evil.example/") == VERDICT_INVALID);
+  CHECK(location_verdict(SERVICE, "/x y") == VERDICT_INVALID);
+  CHECK(location_verdict(SERVICE, "/x\ty") == VERDICT_INVALID);
+  CHECK(location_verdict(SERVICE, "/x\x7f") == VERDICT_INVALID);
+  CHECK(location_verdict(local, "/x") == VERDICT_OK);
+  CHECK(location_verdict(local, "http://127.0.0.1/x") == VERDICT_FOREIGN);
+  CHECK(location_verdict(local, "http://localhost:8080/x") == VERDICT_FOREIGN);
+}
+
+/* Nothing that the service said is lost. */
+static void test_refused_text(void) {
+  struct buffer found = {0};
+  CHECK(aim(SERVICE, "https://evil.example/x?q=1#f", &found) ==
+        VERDICT_FOREIGN);
+  CHECK(strcmp(found.data, "https://evil.example/x?q=1") == 0);
+  buffer_free(&found);
+}
+
+static void test_without_version(void) {
+  CURLU *url = curl_url();
+  struct buffer found = {0};
+  CHECK(location_resolve(url, SERVICE, "/token") == VERDICT_OK);
+  CHECK(location_complete(url, SERVICE, NULL, &found) == VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/token") == 0);
+  CHECK(location_resolve(url, NULL, "/other") == VERDICT_OK);
+  CHECK(location_complete(url, SERVICE, NULL, &found) == VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/other") == 0);
+  buffer_free(&found);
+  curl_url_cleanup(url);
+}
+
+/* ---- segments ---- */
+
+static bool segment_is(const char *id, const char *expected) {
+  struct buffer b = {0};
+  bool same =
+      location_add_segment(&b, id, strlen(id)) && strcmp(b.data, expected) == 0;
+  buffer_free(&b);
+  return same;
+}
+
+static bool segment_after(const char *location, const char *expected) {
+  struct buffer id = {0};
+  bool found = location_segment_after(location, "operations", &id);
+  bool same = expected ? found && strcmp(id.data, expected) == 0 : !found;
+  buffer_free(&id);
+  return same;
+}
+
+static void test_segments(void) {
+  CHECK(segment_is("contoso-vm_1.2~x", "/contoso-vm_1.2~x"));
+  CHECK(segment_is("a/b", "/a%2Fb") && segment_is("a b", "/a%20b"));
+  CHECK(segment_is("50%", "/50%25") && segment_is("?#&$", "/%3F%23%26%24"));
+  CHECK(segment_is("\xc3\xbc", "/%C3%BC"));
+  CHECK(segment_after("/api/operations/1-2?x", "1-2"));
+  CHECK(segment_after("https://a.example/operations/a%20b/c", "a b"));
+  CHECK(segment_after("/operations/x", "x"));
+  CHECK(segment_after("/operations/", NULL));
+  CHECK(segment_after("/operations", NULL));
+  CHECK(segment_after("/myoperations/1", NULL));
+  CHECK(segment_after("/x?/operations/1", NULL));
+  CHECK(segment_after("/x#/operations/1", NULL));
+}
+
+int main(void) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  test_origins();
+  test_refused_origins();
+  test_completion();
+  test_origin_rule();
+  test_refused_text();
+  test_without_version();
+  test_segments();
+  return report();
+}
