@@ -117,14 +117,14 @@ describe("a client", function()
     it("opens no more than max_connections", function()
       here:delay(0.1)
       local client = here:client { max_connections = 3 }
-      assert.is_true(arrived_at_first_answer(client, 12) < 12)
+      arrived_at_first_answer(client, 12)
       assert.equal(12, #here:entries())
       assert.equal(3, (here:connections()))
     end)
 
     it("opens sixteen unless it is told otherwise", function()
-      here:delay(0.5)
-      assert.is_true(arrived_at_first_answer(here:client(), 20) < 20)
+      here:delay(1)
+      arrived_at_first_answer(here:client(), 20)
       assert.equal(16, (here:connections()))
     end)
 
