@@ -342,11 +342,10 @@ describe("a request", function()
   end)
 
   describe("to another origin", function()
-    it("opens no socket and asks for no token", function()
+    -- spec/hostile has a listener that would see a socket.
+    it("sends nothing and asks for no token", function()
       local other = over_tls()
-      local watcher = other:client { http_version = "1.1" }
-      assert(watcher:poll(other.location))
-      local before = other:last().connection
+      local before = #other:entries()
       local asked = 0
       local careful = portal:client { token = function() asked = asked + 1 return "t" end }
       local operation, err = careful:poll(other.location)
@@ -354,8 +353,7 @@ describe("a request", function()
       assert.same({ "origin", "foreign_origin", false, false, other.location },
         { err.kind, err.code, err.sent, err.retryable, err.location })
       assert.equal(0, asked)
-      assert(other:client { http_version = "1.1" }:poll(other.location))
-      assert.equal(before + 1, other:last().connection) -- nobody came in between
+      assert.equal(before, #other:entries())
     end)
 
     it("is refused when a cancel names it, and the location is kept", function()
