@@ -60,6 +60,21 @@ describe("the installed tree", function()
   end)
 end)
 
+describe("a source file", function()
+  local function exists(path)
+    local file = io.open(path)
+    return file ~= nil and file:close()
+  end
+
+  for _, path in ipairs(lines "ls csrc/*.c") do
+    local name = path:match "([%w_]+)%.c$"
+    it("has a spec of its own: " .. name, function()
+      assert.is_true(exists("spec/" .. name .. "_spec.lua")
+        or exists("spec/unit/" .. name .. ".c"))
+    end)
+  end
+end)
+
 describe("cpp.so", function()
   it("exports luaopen_cpp alone", function()
     local names = lines("nm -D --defined-only --format=posix " .. library)

@@ -1,0 +1,169 @@
+-- An exchange as a person sees it: dry runs and trace events.
+local cpp = require "cpp"
+local support = require "spec.support.portal"
+
+local VERSION = "api-version=2017-10-31"
+local OFFER = "/api/publishers/contoso/offers/vm"
+
+describe("a request", function()
+  local portal, client
+
+  setup(function()
+    portal = support.start()
+  end)
+
+  before_each(function()
+    portal:reset()
+    client = portal:client()
+  end)
+
+  teardown(function()
+    portal:close()
+  end)
+
+  describe("that is a dry run", function()
+    local function dry(call, ...)
+      local silent = portal:client { token = function() error "asked" end }
+      return assert(silent[call](silent, ...))
+    end
+
+    it("sends nothing, asks for no token and shows the request", function()
+      local run = dry("cancel", "contoso", "vm", {
+        dry_run = true, notification_emails = "a@x.com", if_match = "*",
+        client_request_id = "job 7", headers = { ["X-Mine"] = "yes" },
+      })
+      assert.same({
+        method = "POST",
+        url = portal.endpoint .. OFFER .. "/cancel?" .. VERSION,
+        headers = {
+          ["Authorization"] = "Bearer ***", ["Accept"] = "application/json",
+          ["Content-Type"] = "application/json", ["If-Match"] = "*",
+          ["User-Agent"] = "cloud-partner-portal/" .. cpp._VERSION, ["X-Mine"] = "yes",
+          ["x-ms-client-request-id"] = "job 7",
+        },
+        body = '{"metadata":{"notification-emails":"a@x.com"}}',
+      }, run)
+      assert.equal(0, #portal:entries())
+    end)
+
+    it("has no body to read", function()
+      local run = dry("poll", portal.location, { dry_run = true })
+      assert.same({ "GET", portal.location }, { run.method, run.url, run.body })
+    end)
+
+    it("keeps the client's token to itself", function()
+      local run = assert(client:poll(portal.location, { dry_run = true }))
+      assert.equal("Bearer ***", run.headers.Authorization)
+      assert.is_nil(tostring(run):find(portal.token, 1, true))
+    end)
+
+    it("obeys the origin rule", function()
+      local run, err = client:poll("https://evil.example/api", { dry_run = true })
+      assert.is_nil(run)
+      assert.equal("foreign_origin", err.code)
+    end)
+
+    it("reads as a curl command that a shell understands", function()
+      local run = dry("cancel", "contoso", "vm", {
+        dry_run = true, notification_emails = "o'hara@x.com", client_request_id = "$HOME",
+      })
+      local script = "curl() { printf '<%s>\\n' \"$@\"; }; CPP_TOKEN='s e c'; " .. tostring(run)
+      local pipe <close> = io.popen(script)
+      local words = {}
+      for word in pipe:lines() do
+        words[word] = true
+      end
+      assert.is_true(words["<Authorization: Bearer s e c>"])
+      assert.is_true(words["<x-ms-client-request-id: $HOME>"])
+      assert.is_true(words["<POST>"])
+      assert.is_true(words['<{"metadata":{"notification-emails":"o\'hara@x.com"}}>'])
+      assert.is_true(words["<" .. run.url .. ">"])
+    end)
+  end)
+
+  describe("is traced", function()
+    local events
+
+    local function traced(options)
+      events = {}
+      options = options or {}
+      options.trace = function(event) table.insert(events, event) end
+      return portal:client(options)
+    end
+
+    it("once, after it has ended, with all that is known of it", function()
+      local tracing = traced()
+      local operation = assert(tracing:cancel("contoso", "vm"))
+      local event = events[1]
+      assert.equal(1, #events)
+      assert.same({
+        "POST", portal.endpoint .. OFFER .. "/cancel?" .. VERSION, 202, true, false, "HTTP/1.1",
+        "127.0.0.1", operation.request_id, operation.client_request_id,
+      }, {
+        event.method, event.url, event.status, event.sent, event.reused, event.protocol,
+        event.address, event.request_id, event.client_request_id,
+      })
+      assert.is_nil(event.code)
+      assert.equal(portal:last().content_length, event.bytes_sent)
+    end)
+
+    it("with the times of its stages in order", function()
+      assert(traced():poll(portal.location))
+      local event = events[1]
+      assert.is_true(0 <= event.dns and event.dns <= event.connect)
+      assert.is_true(event.connect <= event.first_byte and event.first_byte <= event.total)
+      assert.is_true(event.total > 0)
+    end)
+
+    it("with whether its connection served before", function()
+      local tracing = traced()
+      assert(tracing:poll(portal.location))
+      assert(tracing:poll(portal.location))
+      assert.same({ false, true }, { events[1].reused, events[2].reused })
+    end)
+
+    it("with the code of its error", function()
+      local tracing = traced()
+      portal:answer(404, '{"error":{"code":"OfferNotFound","message":"no"}}')
+      tracing:poll(portal.location)
+      portal:fault { drop = "before" }
+      tracing:cancel("contoso", "vm")
+      assert.same({ "OfferNotFound", 404, "connection_lost" },
+        { events[1].code, events[1].status, events[2].code, events[2].status })
+    end)
+
+    it("as compressed: fewer bytes came than the body has", function()
+      portal:answer(200, '{"note":"' .. ("x"):rep(5000) .. '"}')
+      local operation = assert(traced():poll(portal.location))
+      assert.equal(5000, #operation.document.note)
+      assert.is_true(events[1].bytes_received > 0 and events[1].bytes_received < 1000)
+    end)
+
+    it("without the token", function()
+      assert(traced():poll(portal.location))
+      for _, value in pairs(events[1]) do
+        assert.is_nil(tostring(value):find(portal.token, 1, true))
+      end
+    end)
+
+    it("to a function that may use the client itself", function()
+      local inner
+      local tracing
+      tracing = portal:client { trace = function()
+        inner = inner or assert(tracing:status("contoso", "vm", { trace = function() end }))
+      end }
+      assert.equal("canceled", assert(tracing:poll(portal.location)).state)
+      assert.equal("running", inner.state)
+    end)
+
+    it("to a function whose error is a warning, and the result stays", function()
+      local script = [[
+        local client = require "cpp".client{ trace = function() error("oops", 0) end }
+        print(client:poll(%q))]]
+      local output = support.child(script:format(portal.location),
+        { CPP_ENDPOINT = portal.endpoint, CPP_TOKEN = portal.token })
+      assert.matches("Lua warning: cpp: error in trace function: oops\n", output)
+      assert.matches("\ncontoso/vm: canceled", output)
+    end)
+  end)
+end)
