@@ -144,14 +144,14 @@ static const char *const header_names[HEADER_COUNT] = {
     "operation-location", "location",
     "retry-after",        "date",
     "x-ms-request-id",    "x-ms-correlation-id",
-    "content-length"};
+    "content-length",     "transfer-encoding"};
 
 /* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
 static int status_of(const char *line, size_t size) {
   const char *digits = memchr(line, ' ', size);
   int status = 0;
   if (size < 12 || strncasecmp(line, "HTTP/", 5) != 0 || !digits ||
-      line + size - digits < 4)
+      line + size - digits < 5 || !strchr(" \r\n", digits[4]))
     return 0;
   for (int i = 1; i <= 3; i++) {
     if (digits[i] < '0' || digits[i] > '9')
@@ -164,9 +164,27 @@ static int status_of(const char *line, size_t size) {
 /* A new header block: what an earlier one (1xx) said no longer counts. */
 static void begin_block(struct answer *a, int status) {
   a->status = status;
-  a->head_complete = false;
+  a->in_head = true;
+  a->bad_length = false;
   buffer_clear(&a->head);
   memset(a->value, 0, sizeof a->value);
+}
+
+static void end_block(struct answer *a) {
+  a->in_head = false;
+  a->head_complete = a->status >= 200;
+}
+
+/* RFC 9110, 8.6: nobody can tell where an answer ends whose length is no
+ * number, or that has two. */
+static bool is_bad_length(const struct answer *a, const char *text,
+                          size_t size) {
+  const char *first = answer_header(a, HEADER_CONTENT_LENGTH);
+  for (size_t i = 0; i < size; i++)
+    if (text[i] < '0' || text[i] > '9')
+      return true;
+  return size == 0 || size > 18 ||
+         (first && (strlen(first) != size || memcmp(first, text, size) != 0));
 }
 
 /* Keeps the value of a header that the module reads; the first one wins. */
@@ -177,6 +195,8 @@ static bool keep_value(struct answer *a, enum header name, const char *text,
     text++, size--;
   while (size && strchr(" \t\r\n", text[size - 1]))
     size--;
+  if (name == HEADER_CONTENT_LENGTH && is_bad_length(a, text, size))
+    a->bad_length = true;
   if (a->value[name])
     return true;
   if (!buffer_append(&a->head, text, size) || !buffer_append(&a->head, "", 1))
@@ -201,7 +221,7 @@ static size_t stop(struct answer *a, enum stopped why) {
 }
 
 /* CURLOPT_HEADERFUNCTION. Trailers, which come after the block has ended, are
- * passed over. */
+ * passed over; a status line within a block, or after the last one, is none. */
 size_t answer_on_header(char *line, size_t size, size_t count, void *answer) {
   struct answer *a = answer;
   int status;
@@ -209,11 +229,11 @@ size_t answer_on_header(char *line, size_t size, size_t count, void *answer) {
   a->head_seen += size;
   if (a->head_seen > MAX_HEAD)
     return stop(a, STOPPED_HEAD_TOO_LARGE);
-  status = status_of(line, size);
+  status = a->in_head || a->head_complete ? 0 : status_of(line, size);
   if (status)
     begin_block(a, status);
   else if (size && (line[0] == '\r' || line[0] == '\n'))
-    a->head_complete = a->status >= 200;
+    end_block(a);
   else if (!a->head_complete && !keep_line(a, line, size))
     return stop(a, STOPPED_OUT_OF_MEMORY);
   return size;

@@ -77,6 +77,7 @@ enum header {
   HEADER_REQUEST_ID,
   HEADER_CORRELATION_ID,
   HEADER_CONTENT_LENGTH,
+  HEADER_TRANSFER_ENCODING,
   HEADER_COUNT
 };
 
@@ -93,8 +94,10 @@ enum stopped {
  * touch nothing else. */
 struct answer {
   int status;                 /* of the newest header block; 0: none came */
+  bool in_head;               /* a header block has begun and not ended */
   bool head_complete;         /* the final (not 1xx) header block has ended */
   size_t head_seen;           /* header bytes of all blocks, for the limit */
+  bool bad_length;            /* no number, or two that differ */
   struct buffer head;         /* captured values, each ending in NUL */
   size_t value[HEADER_COUNT]; /* offset into head + 1; 0: absent */
   struct buffer body;         /* decompressed */

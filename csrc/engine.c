@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 /* Longest time in epoll_wait without a look at Lua's hooks: a signal that
@@ -230,6 +231,15 @@ static void expire(struct client *c, double now) {
   c->request_deadline = deadline;
 }
 
+/* Ends the use of a connection that could not be written to: libcurl 7.88 keeps
+ * one of HTTP/2, out of step, for the next exchange. */
+static void retire_connection(CURL *easy) {
+  curl_socket_t fd = CURL_SOCKET_BAD;
+  curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
+  if (fd != CURL_SOCKET_BAD)
+    shutdown(fd, SHUT_RDWR);
+}
+
 /* Ends what libcurl has done with. */
 static void reap(struct client *c) {
   CURLMsg *message;
@@ -238,6 +248,8 @@ static void reap(struct client *c) {
     struct transfer *t = NULL;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
     t->request->code = message->data.result;
+    if (message->data.result == CURLE_SEND_ERROR)
+      retire_connection(t->easy);
     end(c, t->request, CAUSE_NONE);
   }
 }

@@ -64,6 +64,9 @@ static const struct trouble troubles[] = {
     {"transport", "http2_error", CURLE_HTTP2_STREAM, true},
     {"transport", "proxy", CURLE_PROXY, true},
     {"transport", "out_of_memory", CURLE_OUT_OF_MEMORY, true},
+#if LIBCURL_VERSION_NUM >= 0x080600
+    {"protocol", "headers_too_large", CURLE_TOO_LARGE, false},
+#endif
     {"protocol", "invalid_http", CURLE_UNSUPPORTED_PROTOCOL, false},
     {"protocol", "invalid_http", CURLE_WEIRD_SERVER_REPLY, false},
     {"protocol", "invalid_encoding", CURLE_BAD_CONTENT_ENCODING, false}};
@@ -84,11 +87,39 @@ static bool refused_by_proxy(const struct request *r) {
   return status != 0 && status / 100 != 2 && r->transfer->answer.starts == 0;
 }
 
+/* An end that libcurl finds good, but without a final answer: it came within a
+ * head, at something that is no status, or at a change of protocols. */
+static void set_headless(lua_State *L, const struct answer *a) {
+  bool other = a->status == 101 || (a->status == 0 && a->head_seen > 0);
+  if (other)
+    error_set(L, SLOT_TABLE, "protocol", "invalid_http",
+              "the answer is not one of HTTP");
+  else
+    error_set(L, SLOT_TABLE, "transport", "incomplete_answer",
+              "the connection was closed within the headers of the answer");
+  table_set_boolean(L, SLOT_TABLE, "retryable", !other);
+}
+
+static bool set_bad_length(lua_State *L, const struct answer *a) {
+  if (a->bad_length)
+    error_set(L, SLOT_TABLE, "protocol", "invalid_http",
+              "the answer has no one Content-Length that is a number");
+  return a->bad_length;
+}
+
+/* libcurl's words. Before 8.6 it has the same code for a header line that is
+ * longer than it takes as for a lack of memory. */
+static const char *detail_of(const struct request *r) {
+  const struct answer *a = &r->transfer->answer;
+  if (r->code == CURLE_OUT_OF_MEMORY && a->starts > 0 && !a->head_complete)
+    return "out of memory, or a header of more than 100 kB";
+  return *r->transfer->error ? r->transfer->error : curl_easy_strerror(r->code);
+}
+
 static void set_trouble(lua_State *L, struct request *r) {
   const struct trouble *trouble = trouble_of(r->code);
-  const char *detail = r->transfer->error;
   const char *word = refused_by_proxy(r) ? "proxy" : trouble->word;
-  detail = text_push_masked(L, *detail ? detail : curl_easy_strerror(r->code));
+  const char *detail = text_push_masked(L, detail_of(r));
   error_set(L, SLOT_TABLE, trouble->kind, word, "%s", detail);
   lua_pop(L, 1);
   table_set_boolean(L, SLOT_TABLE, "retryable", trouble->retryable);
@@ -151,8 +182,13 @@ static bool set_stopped(lua_State *L, struct request *r) {
 
 /* Tells why an exchange brought no whole answer. */
 void error_from_transfer(lua_State *L, struct request *r) {
-  if (!set_cause(L, r) && !set_stopped(L, r))
-    set_trouble(L, r);
+  const struct answer *a = &r->transfer->answer;
+  if (!set_cause(L, r) && !set_stopped(L, r) && !set_bad_length(L, a)) {
+    if (r->code == CURLE_OK && !a->head_complete)
+      set_headless(L, a);
+    else
+      set_trouble(L, r);
+  }
   error_exchange(L, r);
 }
 
@@ -322,7 +358,7 @@ void error_exchange(lua_State *L, struct request *r) {
     return;
   a = &t->answer;
   request_id = answer_request_id(a);
-  if (a->status)
+  if (a->status >= 200)
     table_set_integer(L, SLOT_TABLE, "status", a->status);
   if (t->id)
     table_set_string(L, SLOT_TABLE, "client_request_id", t->lines.data + t->id);

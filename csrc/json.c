@@ -30,9 +30,13 @@ static void configure(lua_State *L, const char *setting) {
 }
 
 static void require_cjson(lua_State *L) {
+  int status;
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cjson");
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+  status = lua_pcall(L, 1, 1, 0);
+  if (status == LUA_ERRMEM)
+    lua_error(L);
+  if (status != LUA_OK)
     luaL_error(L,
                "lua-cjson is missing: luarocks install lua-cjson, or apt-get "
                "install lua-cjson\n%s",

@@ -108,6 +108,10 @@ static enum verdict check_origin(CURLU *url, const char *text,
   if (strncmp(origin->data, "http://", 7) != 0 &&
       strncmp(origin->data, "https://", 8) != 0)
     return VERDICT_INVALID;
+  /* libcurl decodes a host after it has looked for an address in it: written,
+   * it would be another host when it is read again. */
+  if (strchr(text, '%'))
+    return VERDICT_INVALID;
   if (curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
     return VERDICT_NO_MEMORY;
   if (strcmp(path, "/") != 0 || strpbrk(text, "?#"))
@@ -130,12 +134,20 @@ enum verdict origin_parse(const char *text, struct buffer *origin) {
 }
 
 /* Resolves a location, absolute or relative, into `url`, against `base` or,
- * where that is NULL, against what `url` holds. */
+ * where that is NULL, against what `url` holds. Without memory to write that
+ * out, libcurl takes a relative location for a URL that lacks its scheme. */
 enum verdict location_resolve(CURLU *url, const char *base, const char *text) {
-  enum verdict verdict = VERDICT_OK;
-  if (base)
-    verdict = parse(url, base);
-  return verdict == VERDICT_OK ? parse(url, text) : verdict;
+  bool relative = text[strcspn(text, ":/?#")] != ':';
+  enum verdict verdict = base ? parse(url, base) : VERDICT_OK;
+  CURLUcode code;
+  if (verdict != VERDICT_OK)
+    return verdict;
+  if (has_forbidden_byte(text))
+    return VERDICT_INVALID;
+  code = curl_url_set(url, CURLUPART_URL, text, PARSE_FLAGS);
+  if (relative && code == CURLUE_BAD_SCHEME)
+    return VERDICT_NO_MEMORY;
+  return verdict_of(code);
 }
 
 static enum verdict check_same_origin(CURLU *url, const char *origin) {
@@ -204,12 +216,31 @@ bool location_add_segment(struct buffer *b, const char *id, size_t size) {
   return buffer_add(b, "/") && location_add_escaped(b, id, size);
 }
 
-/* Decodes the path segment that begins at `segment`; false: it is empty. */
+static int hex_value(char c) {
+  const char *digits = "0123456789abcdef0123456789ABCDEF";
+  const char *found = c ? strchr(digits, c) : NULL;
+  return found ? (int)(found - digits) % 16 : -1;
+}
+
+/* The character at `text`, of which `size` bytes may be read; its bytes go to
+ * `taken`. A malformed escape stands for itself. */
+static int decode(const char *text, size_t size, size_t *taken) {
+  int high = *text == '%' && size > 2 ? hex_value(text[1]) : -1;
+  int low = high < 0 ? -1 : hex_value(text[2]);
+  *taken = low < 0 ? 1 : 3;
+  return low < 0 ? (unsigned char)*text : high * 16 + low;
+}
+
+/* Decodes the path segment that begins at `segment`; false: it is empty, or
+ * there is no memory for it. libcurl's own function would always need some. */
 static bool decode_segment(const char *segment, struct buffer *id) {
-  int size = 0, length = (int)strcspn(segment, "/?#");
-  char *text = length ? curl_easy_unescape(NULL, segment, length, &size) : NULL;
-  bool ok = text && buffer_set(id, text, (size_t)size);
-  curl_free(text);
+  size_t length = strcspn(segment, "/?#"), taken;
+  bool ok = length > 0;
+  buffer_clear(id);
+  for (size_t i = 0; ok && i < length; i += taken) {
+    unsigned char c = (unsigned char)decode(segment + i, length - i, &taken);
+    ok = buffer_append(id, &c, 1);
+  }
   return ok;
 }
 

@@ -40,6 +40,30 @@ static bool is_blank(const struct answer *a) {
 
 /* ---- locations ---- */
 
+/* The bytes of the sent URL that come before a location, taken as text. */
+static size_t base_size(const char *base, const char *location) {
+  const char *host = strstr(base, "://") + 3;
+  size_t size = strcspn(base, "?");
+  if (location[strcspn(location, ":/?#")] == ':')
+    return 0;
+  if (location[0] == '/' && location[1] == '/')
+    return (size_t)(host - base) - 2;
+  if (location[0] == '/')
+    return (size_t)(host - base) + strcspn(host, "/");
+  while (base[size - 1] != '/')
+    size--;
+  return size;
+}
+
+/* Pushes a location that there is no memory to parse: absolute too, but perhaps
+ * without api-version. */
+static void push_joined_location(lua_State *L, const struct transfer *t,
+                                 const char *header) {
+  lua_pushlstring(L, t->text.data, base_size(t->text.data, header));
+  lua_pushstring(L, header);
+  lua_concat(L, 2);
+}
+
 /* Pushes the location that an answer brings, absolute, with api-version; one
  * that cannot be resolved or followed as the service wrote it. */
 static void push_new_location(lua_State *L, struct transfer *t,
@@ -56,8 +80,8 @@ static void push_new_location(lua_State *L, struct transfer *t,
   curl_url_cleanup(url);
   if ((verdict == VERDICT_OK || verdict == VERDICT_FOREIGN) && text->length)
     lua_pushlstring(L, text->data, text->length);
-  else if (verdict == VERDICT_NO_MEMORY && header[0] == '/' && header[1] != '/')
-    lua_pushfstring(L, "%s%s", s->endpoint, header);
+  else if (verdict == VERDICT_NO_MEMORY)
+    push_joined_location(L, t, header);
   else
     lua_pushstring(L, header);
 }
@@ -289,6 +313,12 @@ static bool set_item_location(lua_State *L, struct buffer *b, int item) {
   return true;
 }
 
+/* True for a string on top of the stack that can be one path segment. */
+static bool is_segment(lua_State *L) {
+  const char *id = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  return *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
+}
+
 /* Replaces the object on top of the stack by the operation it describes. False:
  * out of memory. */
 static bool to_item(lua_State *L, struct transfer *t) {
@@ -303,8 +333,8 @@ static bool to_item(lua_State *L, struct transfer *t) {
   lua_setfield(L, item, "document");
   table_set_boolean(L, item, "changed", true);
   set_offer(L, item);
-  if (table_get(L, item, "id") == LUA_TSTRING &&
-      !set_item_location(L, &t->nodes, item))
+  table_get(L, item, "id");
+  if (is_segment(L) && !set_item_location(L, &t->nodes, item))
     return false;
   lua_settop(L, item);
   operation_set_type(L, item);
@@ -404,7 +434,8 @@ static bool has_all_bytes(const struct request *r) {
   curl_off_t received = 0;
   curl_easy_getinfo(r->transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
   return a->status == 204 ||
-         (length && (curl_off_t)strtoll(length, NULL, 10) == received);
+         (length && !answer_header(a, HEADER_TRANSFER_ENCODING) &&
+          (curl_off_t)strtoll(length, NULL, 10) == received);
 }
 
 /* True where an answer without a length, as servers that compress it send it,
@@ -425,7 +456,7 @@ static bool has_whole_document(lua_State *L, const struct answer *a) {
  * libcurl with it, until the deadline. */
 static bool is_whole(lua_State *L, const struct request *r) {
   const struct answer *a = &r->transfer->answer;
-  if (a->stopped || !a->head_complete)
+  if (a->stopped || !a->head_complete || a->bad_length)
     return false;
   if (r->cause != CAUSE_NONE)
     return r->cause == CAUSE_TIMEOUT && has_all_bytes(r);

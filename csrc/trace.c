@@ -55,7 +55,7 @@ void trace_push_event(lua_State *L, struct request *r) {
   table_set_string(L, event, "method", t->answer.post ? "POST" : "GET");
   lua_pushlstring(L, t->text.data, t->text.length);
   lua_setfield(L, event, "url");
-  if (t->answer.status)
+  if (t->answer.status >= 200)
     table_set_integer(L, event, "status", t->answer.status);
   if (r->failed)
     table_copy(L, SLOT_TABLE, event, "code");

@@ -7,9 +7,16 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* Milliseconds for which sent bytes may stay without acknowledgement. libcurl
+ * keeps an HTTP/2 connection whose exchange timed out, and would send every
+ * later one into it: where the network has changed, the kernel must end it. */
+#define DEAD_AFTER 20000U
 
 static curl_socket_t open_socket(void *unused, curlsocktype purpose,
                                  struct curl_sockaddr *address) {
@@ -22,6 +29,11 @@ static curl_socket_t open_socket(void *unused, curlsocktype purpose,
   fd = socket(address->family, address->socktype, address->protocol);
   if (fd >= 0)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
+#endif
+#ifdef TCP_USER_TIMEOUT
+  if (fd >= 0)
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(unsigned){DEAD_AFTER},
+               sizeof(unsigned));
 #endif
 #ifdef SO_NOSIGPIPE
   if (fd >= 0)
@@ -63,12 +75,19 @@ static bool set_quick_exit(struct transfer *t) {
 #endif
 }
 
+/* Before 8.9, libcurl frees a session's name twice when it runs out of memory
+ * while it keeps a second session of one connection (TLS 1.3 sends two). */
+static bool set_sessions(struct transfer *t) {
+  return SET(SSL_SESSIONID_CACHE, knows(0x080900) ? 1L : 0L);
+}
+
 /* What every exchange of a transfer has in common. */
 static bool set_constants(struct transfer *t) {
   return set_protocols(t) && set_quick_exit(t) && set_no_signal(t) &&
-         SET(PRIVATE, t) && SET(CURLU, t->url) && SET(ERRORBUFFER, t->error) &&
-         SET(PATH_AS_IS, 1L) && SET(ACCEPT_ENCODING, "gzip") &&
-         SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(TCP_KEEPALIVE, 1L) &&
+         set_sessions(t) && SET(PRIVATE, t) && SET(CURLU, t->url) &&
+         SET(ERRORBUFFER, t->error) && SET(PATH_AS_IS, 1L) &&
+         SET(ACCEPT_ENCODING, "gzip") && SET(SUPPRESS_CONNECT_HEADERS, 1L) &&
+         SET(TCP_KEEPALIVE, 1L) &&
          SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
          SET(OPENSOCKETFUNCTION, open_socket) &&
          SET(HEADERFUNCTION, answer_on_header) && SET(HEADERDATA, &t->answer) &&

@@ -76,17 +76,6 @@ describe("a client", function()
   end)
 
   describe("with twenty calls in flight", function()
-    -- How many requests the portal had when the first answer was there.
-    local function arrived_at_first_answer(client, count)
-      local arrived
-      bench.together(client, count, function()
-        local operation = assert(poll(client))
-        arrived = arrived or #here:entries()
-        assert.equal("running", operation.state)
-      end)
-      return arrived
-    end
-
     local function threads()
       local count = 0
       for _ in require "lfs".dir "/proc/self/task" do
@@ -97,8 +86,13 @@ describe("a client", function()
 
     it("sends all before the first answer comes, on one thread", function()
       here:delay(1)
-      local client, before = here:client { max_connections = 20 }, threads()
-      assert.equal(20, arrived_at_first_answer(client, 20))
+      local client, before, arrived = here:client { max_connections = 20 }, threads(), nil
+      bench.together(client, 20, function()
+        local operation = assert(poll(client))
+        arrived = arrived or #here:entries()
+        assert.equal("running", operation.state)
+      end)
+      assert.equal(20, arrived)
       assert.equal(20, (here:connections()))
       assert.equal(before, threads())
     end)
@@ -117,14 +111,16 @@ describe("a client", function()
     it("opens no more than max_connections", function()
       here:delay(0.1)
       local client = here:client { max_connections = 3 }
-      arrived_at_first_answer(client, 12)
+      bench.together(client, 12, function() assert(poll(client)) end)
       assert.equal(12, #here:entries())
       assert.equal(3, (here:connections()))
     end)
 
     it("opens sixteen unless it is told otherwise", function()
-      here:delay(1)
-      arrived_at_first_answer(here:client(), 20)
+      here:delay(0.5)
+      local client = here:client()
+      bench.together(client, 20, function() assert(poll(client)) end)
+      assert.equal(20, #here:entries())
       assert.equal(16, (here:connections()))
     end)
 

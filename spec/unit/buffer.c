@@ -142,6 +142,9 @@ static void test_header_blocks(void) {
   CHECK(feed_all(&a, final) && a.status == 200 && a.head_complete);
   CHECK(is(&a, HEADER_LOCATION, NULL));
   CHECK(strcmp(answer_request_id(&a), "c") == 0);
+  feed(&a, "HTTP/1.1 503 \r\n"); /* in a trailer */
+  CHECK(a.status == 200 && a.head_complete);
+  answer_reset(&a, false, 0);
   feed(&a, "HTTP/1.1 503 \r\n");
   CHECK(a.status == 503 && !a.head_complete && !answer_request_id(&a));
   feed(&a, "x-ms-correlation-id: c\r\n");

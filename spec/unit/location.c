@@ -53,6 +53,8 @@ static void test_refused_origins(void) {
   CHECK(origin_verdict("https://a.example/#f") == VERDICT_NOT_ORIGIN);
   CHECK(origin_verdict("https://me@a.example") == VERDICT_USER_INFO);
   CHECK(origin_verdict("https://me:secret@a.example") == VERDICT_USER_INFO);
+  CHECK(origin_verdict("http://127.0%2e8:08") == VERDICT_INVALID);
+  CHECK(origin_verdict("https://%61.example") == VERDICT_INVALID);
   CHECK(origin_verdict("ftp://a.example") == VERDICT_INVALID);
   CHECK(origin_verdict("file:///etc/passwd") != VERDICT_OK);
   CHECK(origin_verdict("https://") == VERDICT_INVALID);
