@@ -13,8 +13,9 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 # LuaRocks builds one set of objects in csrc/.
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-.PHONY: all demo test check lint unit gc asan poll valgrind clean
-.PHONY: packages-demo packages-test packages-check
+.PHONY: all demo test check lint unit gc asan poll valgrind oom tsan bench clean
+.PHONY: fuzz soak network
+.PHONY: packages-demo packages-test packages-check packages-bench
 
 all: lua_modules/.built
 
@@ -39,7 +40,8 @@ test: packages-test lua_modules/.built
 	$(LUA) spec/run.lua
 
 # Everything that CI does.
-STAGES = lint $(if $(UNITS),unit) test gc asan poll valgrind
+STAGES = lint $(if $(UNITS),unit) test gc asan poll valgrind oom tsan \
+	fuzz soak network
 check: packages-check
 	@.ci/tally $(STAGES:%="$(MAKE) %")
 
@@ -89,8 +91,67 @@ build/unit/csrc.a: $(SOURCES)
 build/unit/%: spec/unit/%.c build/unit/csrc.a
 	$(CC) $(SANITIZE) -Icsrc -I$(LUA_INCDIR) -o $@ $^ -l$(LUA_LIB) -lcurl
 
-packages-demo packages-test packages-check: packages-%:
+# Every allocation fails in turn. Over TLS each sweep is bounded to MOST points;
+# 0: no bound.
+MOST = 20
+
+oom: packages-test build/oom/host
+	$(LUA) spec/oom/run.lua build/oom/host spec/oom/host.lua $(MOST)
+
+build/oom/host: spec/oom/host.c $(SOURCES)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) -DCPP_REALLOC=oom_realloc -I$(LUA_INCDIR) -o $@ \
+		$< csrc/*.c -l$(LUA_LIB) -lcurl -lm
+
+# Two Lua states on two threads.
+tsan: packages-test build/tsan/threads
+	$(LUA) spec/oom/run.lua build/tsan/threads spec/oom/threads.lua
+
+build/tsan/threads: spec/oom/threads.c $(SOURCES)
+	@mkdir -p $(@D)
+	$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=thread -I$(LUA_INCDIR) \
+		-o $@ $< csrc/*.c -l$(LUA_LIB) -lcurl -lm
+
+# libFuzzer targets, two at a time, each for FUZZ_SECONDS. An hour each:
+# make fuzz FUZZ_SECONDS=3600
+FUZZ_SECONDS = 60
+FUZZERS = $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
+FUZZ_FLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+	-I$(LUA_INCDIR) -Icsrc -fsanitize=address,undefined
+
+fuzz: packages-check $(FUZZERS:%=build/fuzz/%)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) spec/fuzz/run.sh $(FUZZERS)
+
+build/fuzz/csrc.a: $(SOURCES)
+	@mkdir -p $(@D)/csrc
+	@rm -f $@ $(@D)/csrc/*.o
+	for source in csrc/*.c; do \
+		clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c "$$source" \
+			-o "$(@D)/$${source%.c}.o" || exit; \
+	done
+	ar rc $@ $(@D)/csrc/*.o
+
+build/fuzz/%: spec/fuzz/%.c build/fuzz/csrc.a $(wildcard spec/fuzz/*.h)
+	clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(@D)/csrc.a \
+		-l$(LUA_LIB) -lcurl
+
+# 2,000 cancels over a wire that breaks, and 200,000 polls: each in a process
+# of its own, for what the first frees would hide a leak of the second.
+soak: packages-check lua_modules/.built
+	@.ci/tally "$(LUA) $(SUITE) spec/soak/cancels.lua" \
+		"$(LUA) $(SUITE) spec/soak/polls.lua"
+
+# In network namespaces, which root may make.
+network: packages-check lua_modules/.built
+	$(LUA) $(SUITE) spec/network/link.lua
+
+packages-demo packages-test packages-check packages-bench: packages-%:
 	@.ci/packages $*
+
+# How this compares with bare C and with other clients; it only prints.
+# QUICK=1: two minutes instead of ten.
+bench: packages-bench lua_modules/.built
+	$(LUA) spec/bench/run.lua $(if $(QUICK),quick)
 
 clean:
 	rm -rf lua_modules build cpp.so csrc/*.o

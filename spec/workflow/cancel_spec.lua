@@ -333,6 +333,13 @@ describe("workflow.cancel", function()
       assert.equal(7, portal.count.operations)
     end)
 
+    it("takes a poll that broke for no sign of another's", function()
+      local portal = fake.new { running = "mine", faults = { poll = { fake.lost() } } }
+      local result = assert(cancel(portal, { operation = "mine" }))
+      assert.same({ "canceled", "mine", 1 },
+        { result.outcome, result.operation.id, portal.acted })
+    end)
+
     it("gives the service's own answer for an id that it does not know", function()
       local portal = fake.new {}
       local result, err = cancel(portal, { operation = "typing error" })

@@ -18,8 +18,7 @@ subjectKeyIdentifier = hash
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth
-subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1
-]]
+subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1]]
 
 -- The authority's key goes at once: nobody signs with it again.
 local SCRIPT = [[
@@ -35,14 +34,19 @@ rm ca.key server.csr
 
 --- Makes ca.pem, and server.pem with server.key for localhost, 127.0.0.1 and ::1.
 -- @param folder string
+-- @param addresses string[]  more IP addresses that it is for
 -- @return true|nil
 -- @return string|nil  what openssl said
-function certificate.make(folder)
+function certificate.make(folder, addresses)
   if not shell.run "command -v openssl" then
     return nil, "the emulator needs openssl for TLS: install the package openssl"
   end
   local file = assert(io.open(folder .. "/openssl.cnf", "w"))
-  file:write(CONFIG):close()
+  file:write(CONFIG)
+  for _, address in ipairs(addresses) do
+    file:write(", IP:", address)
+  end
+  file:write("\n"):close()
   local good, output = shell.run("cd -- " .. shell.quote(folder) .. "\n" .. SCRIPT)
   if not good then
     return nil, "openssl failed: " .. output

@@ -64,6 +64,7 @@ local emulator = {}
 ---@field seed? integer  of the random numbers for `probability` (default 1)
 ---@field drop? "before"|"after"  closes the connection (over HTTP/2, resets the stream)
 ---  unanswered, before or after the request is carried out
+---@field reset? boolean  for `drop`: resets the connection (RST) instead (HTTP/1.1 only)
 ---@field status? integer  answers this instead
 ---@field when? "before"|"after"  for `status` and `raw`: whether the request is carried
 ---  out first (default "before": it is not)
@@ -182,10 +183,12 @@ local function write_journal(self, start, offers)
 end
 
 local function try_port(self, nginx, port, start, given)
-  local origin = given.tls and "https://localhost:%d" or "http://127.0.0.1:%d"
-  self.endpoint = origin:format(port)
+  local origin = given.tls and "https://%s:%d" or "http://%s:%d"
+  local host = given.tls and "localhost" or "127.0.0.1"
+  self.endpoint = origin:format(given.addresses and given.addresses[1] or host, port)
   write_journal(self, start, given.offers or {})
-  local running, message = server.start(self.folder, nginx, port, given.tls)
+  local running, message = server.start(self.folder, nginx, port, given.tls,
+    given.addresses or {})
   if not running then
     self.journal:close()
   end
@@ -218,7 +221,7 @@ local function prepare(self, given)
   self.folder, message = make_folder()
   if self.folder and given.tls then
     local made
-    made, message = certificate.make(self.folder)
+    made, message = certificate.make(self.folder, given.addresses or {})
     self.ca_file = self.folder .. "/ca.pem"
     return made and nginx, message
   end
@@ -244,11 +247,13 @@ end
 --- process (on Linux, the thread) that started it, however that ends.
 ---@param given? { tls?: boolean, offers?: table<string, cpp.emulator.offer>,
 ---  faults?: cpp.emulator.fault[], speed?: number, token_seconds?: integer,
----  token_calls?: integer, seed?: integer, nginx?: string }
+---  token_calls?: integer, seed?: integer, nginx?: string, addresses?: string[] }
 ---  tls: https and HTTP/2 (default false); offers: "publisher/offer" -> settings;
 ---  speed: virtual seconds per real second (1); token_seconds: life of an issued token,
 ---  real seconds (3599); token_calls: calls a token is good for (-1: any number); seed:
----  of ids and of shuffling (default: random); nginx: the program's path (else searched)
+---  of ids and of shuffling (default: random); nginx: the program's path (else searched);
+---  addresses: IPv4 addresses of this machine to listen on beside loopback, where
+---  whoever reaches them may ask; the first stands in `endpoint`
 ---@return cpp.emulator.portal|nil
 ---@return string|nil  without nginx, its Lua module or openssl: what to install
 function emulator.start(given)

@@ -156,7 +156,8 @@ local FAULT = {
     "*"),
   offer = string, skip = integer_from(0, math.maxinteger), times = count,
   probability = probability, seed = integer_from(0, 2 ^ 31 | 0),
-  drop = any_of("before", "after"), when = any_of("before", "after"), status = status,
+  drop = any_of("before", "after"), reset = boolean, when = any_of("before", "after"),
+  status = status,
   retry_after = string, headers = any_table, body = string, delay = seconds,
   raw = either(string, array_of(either(string, seconds))), early = boolean,
 }
@@ -194,7 +195,7 @@ end
 local START = {
   tls = boolean, offers = any_table, seed = integer_from(0, 2 ^ 31 | 0), nginx = string,
   faults = any_table, speed = seconds, token_seconds = PORTAL.token_seconds,
-  token_calls = count,
+  token_calls = count, addresses = array_of(string),
 }
 
 --- Checks the options of `emulator.start`.

@@ -157,7 +157,7 @@ local function finish(self, reply, fault)
   record(self, reply, fault)
   delay(self, fault)
   if fault and fault.drop then
-    return ngx.exit(CLOSE)
+    return fault.reset and ngx.exec "@reset" or ngx.exit(CLOSE)
   elseif fault and fault.raw then
     return send_raw(fault.raw)
   end

@@ -46,6 +46,7 @@ http {
   server {
     @LISTEN@
     location / { content_by_lua_block { require "cpp.emulator.portal".answer() } }
+    location @reset { reset_timedout_connection on; return 444; }
   }
 }
 ]]
@@ -121,11 +122,14 @@ local function has_ipv6()
   return file ~= nil and file:read "a":find(("0"):rep(31) .. "1", 1, true) ~= nil
 end
 
-local function listen_lines(port, tls)
+local function listen_lines(port, tls, addresses)
   local options = tls and " ssl http2" or ""
   local lines = { ("listen 127.0.0.1:%d%s;"):format(port, options) }
   if has_ipv6() then
     lines[#lines + 1] = ("listen [::1]:%d%s;"):format(port, options)
+  end
+  for _, address in ipairs(addresses) do
+    lines[#lines + 1] = ("listen %s:%d%s;"):format(address, port, options)
   end
   if tls then
     lines[#lines + 1] = "ssl_certificate server.pem; ssl_certificate_key server.key;"
@@ -133,10 +137,10 @@ local function listen_lines(port, tls)
   return table.concat(lines, "\n    ")
 end
 
-local function write_config(folder, nginx, port, tls)
+local function write_config(folder, nginx, port, tls, addresses)
   local file <close> = assert(io.open(folder .. "/nginx.conf", "w"))
   file:write((substitute(CONFIG, {
-    MODULES = nginx.modules, LISTEN = listen_lines(port, tls),
+    MODULES = nginx.modules, LISTEN = listen_lines(port, tls, addresses),
   })))
 end
 
@@ -158,12 +162,13 @@ local function read_ready(pipe)
   return nil, table.concat(output, "\n")
 end
 
---- Starts nginx in a folder that holds the journal (and the certificate).
+--- Starts nginx in a folder that holds the journal (and the certificate), on
+-- loopback and on the addresses given.
 -- @return table|nil   a server: pid, token
 -- @return string|nil  nginx's message; it holds "Address already in use" when
 --   another port is to be tried
-function server.start(folder, nginx, port, tls)
-  write_config(folder, nginx, port, tls)
+function server.start(folder, nginx, port, tls, addresses)
+  write_config(folder, nginx, port, tls, addresses)
   local pipe = shell.open(substitute(START, {
     FOLDER = shell.quote(folder), NGINX = shell.quote(nginx.path), ERRORS = nginx.errors,
   }))

@@ -50,10 +50,11 @@ end
 
 -- Neither in the list nor at its location. Both may lag behind its start.
 local function miss(self, list, err)
-  local other = list and lists.running(list)
+  local lost = job.is_lost(err)
+  local other = lost and list and lists.running(list, self.wanted)
   if other then
     return refuse_other(self, other)
-  elseif not job.is_lost(err) or self:is_out_of_patience(LAG) then
+  elseif not lost or self:is_out_of_patience(LAG) then
     return nil, err
   end
 end

@@ -1,0 +1,25 @@
+--- What reached the emulator, read from its file as it grows.
+
+local cjson = require "cjson"
+
+local ledger = {}
+ledger.__index = ledger
+
+function ledger.open(name)
+  return setmetatable({ file = assert(io.open(name)), cancels = {} }, ledger)
+end
+
+--- The cancels that came with this client request id, in order.
+function ledger:sent(id)
+  for line in self.file:lines() do
+    local entry = cjson.decode(line)
+    local key = entry.client_request_id
+    if entry.call == "cancel" and key then
+      self.cancels[key] = self.cancels[key] or {}
+      table.insert(self.cancels[key], entry)
+    end
+  end
+  return self.cancels[id] or {}
+end
+
+return ledger
