@@ -67,10 +67,11 @@ build/asan/forget_preload.so: .ci/asan/forget_preload.c
 poll: packages-test build/poll/.built
 	CPP_TREE=build/poll $(LUA) $(SUITE)
 
-# The specs that are named after a file in csrc/.
+# The specs that are named after a file in csrc/, and the client's folder.
 VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite --child-silent-after-fork=yes
-C_SPECS = $(wildcard $(patsubst csrc/%.c,spec/%_spec.lua,$(wildcard csrc/*.c)))
+C_SPECS = $(wildcard $(patsubst csrc/%.c,spec/%_spec.lua,$(wildcard csrc/*.c)) \
+	spec/client/*_spec.lua)
 
 valgrind: packages-check build/valgrind/.built
 	CPP_TREE=build/valgrind $(VALGRIND) $(LUA) $(SUITE) $(C_SPECS)

@@ -361,8 +361,11 @@ describe("a client", function()
 
     it("may be closed again", function()
       local client = here:client()
+      assert.is_false(client:closed())
       assert.equal(0, select("#", client:close()))
+      assert.is_true(client:closed())
       client:close()
+      assert.is_true(client:closed())
       assert.matches("closed", tostring(client))
     end)
 
