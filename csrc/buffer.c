@@ -7,7 +7,6 @@
 #include "cpp.h"
 
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 /* All header blocks of one answer together; a server that sends more is not
@@ -150,7 +149,7 @@ static const char *const header_names[HEADER_COUNT] = {
 static int status_of(const char *line, size_t size) {
   const char *digits = memchr(line, ' ', size);
   int status = 0;
-  if (size < 12 || strncasecmp(line, "HTTP/", 5) != 0 || !digits ||
+  if (size < 12 || !curl_strnequal(line, "HTTP/", 5) || !digits ||
       line + size - digits < 5 || !strchr(" \r\n", digits[4]))
     return 0;
   for (int i = 1; i <= 3; i++) {
@@ -210,7 +209,7 @@ static bool keep_line(struct answer *a, const char *line, size_t size) {
   size_t length = colon ? (size_t)(colon - line) : 0;
   for (int i = 0; i < HEADER_COUNT; i++)
     if (length == strlen(header_names[i]) &&
-        strncasecmp(line, header_names[i], length) == 0)
+        curl_strnequal(line, header_names[i], length))
       return keep_value(a, (enum header)i, colon + 1, size - length - 1);
   return true;
 }

@@ -222,7 +222,6 @@ static int finished(lua_State *L) {
     if (!r->handed || lua_rawgetp(L, 2, r) == LUA_TNIL)
       continue;
     engine_collect(c, r);
-    engine_wake(c);
     return 1;
   }
   return 0;

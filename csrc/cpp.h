@@ -8,7 +8,7 @@
 #define CPP_H
 
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* dladdr, getentropy, uselocale under -std=c99 */
+#define _GNU_SOURCE /* dladdr, getentropy, memmem, uselocale with -std=c99 */
 #endif
 
 #if defined(__has_include)
@@ -173,8 +173,8 @@ enum verdict location_complete(CURLU *url, const char *origin,
                                const char *api_version, struct buffer *text);
 bool location_add_escaped(struct buffer *b, const char *text, size_t size);
 bool location_add_segment(struct buffer *b, const char *id, size_t size);
-bool location_segment_after(const char *location, const char *name,
-                            struct buffer *id);
+const char *location_segment_after(const char *location, const char *name,
+                                   struct buffer *id);
 
 /* ---- end of the half without Lua --------------------------------------- */
 
@@ -242,8 +242,6 @@ struct transfer {
   struct request *request;
   struct transfer *next; /* in the pool */
 };
-
-struct request;
 
 struct transfer *transfer_new(void);
 void transfer_free(struct transfer *t);

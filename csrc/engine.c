@@ -7,9 +7,9 @@
  */
 #include "cpp.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -95,6 +95,8 @@ void engine_return(struct client *c, struct request *r) {
   buffer_trim(&t->answer.body, KEPT_BODY);
   buffer_trim(&t->answer.head, KEPT_HEAD);
   buffer_trim(&t->body, KEPT_HEAD);
+  buffer_trim(&t->nodes, KEPT_HEAD);
+  buffer_trim(&t->lines, KEPT_HEAD);
   t->next = c->pool;
   c->pool = t;
   c->pooled++;
@@ -290,6 +292,8 @@ static bool run(struct client *c, double seconds) {
   left = fmin(c->curl_deadline, c->request_deadline) - engine_clock();
   left = fmin(left, seconds);
   count = poller_wait(&c->poller, ready, 64, milliseconds(left));
+  if (count < 0 && errno != EINTR && c->multi)
+    poison(c); /* somebody has closed the descriptor */
   for (int i = 0; i < count; i++)
     act(c, ready[i].fd, ready[i].events);
   return fire(c) || count > 0 || (count == 0 && left < seconds);
@@ -370,6 +374,7 @@ void engine_collect(struct client *c, struct request *r) {
   if (r->progress == ENDED)
     list_remove(&c->ended, r);
   r->progress = COLLECTED;
+  engine_wake(c);
 }
 
 /* Ends a call's stay, whatever it was doing: the transfer goes back. */

@@ -338,7 +338,7 @@ void error_from_verdict(lua_State *L, int table, enum verdict verdict,
 static void set_body(lua_State *L, const struct request *r) {
   const struct answer *a = &r->transfer->answer;
   size_t size = a->body.length;
-  if (!size || (r->purpose == TO_TOKEN && a->status == 200))
+  if (!size || (r->purpose == TO_TOKEN && a->status / 100 == 2))
     return;
   if (a->stopped == STOPPED_BODY_TOO_LARGE && size > LARGEST_EXCERPT)
     size = LARGEST_EXCERPT;
@@ -397,8 +397,13 @@ static void redact_client_secret(lua_State *L, struct transfer *t,
   if (!t)
     return;
   buffer_clear(&t->nodes); /* no longer in use */
-  if (location_add_escaped(&t->nodes, secret, strlen(secret)))
+  if (location_add_escaped(&t->nodes, secret, strlen(secret))) {
     redact(L, t->nodes.data);
+    return;
+  }
+  /* What cannot be cleaned is not shown. */
+  lua_pushnil(L);
+  lua_setfield(L, SLOT_TABLE, "body");
 }
 
 /* Takes the token, or the client secret, out of an error that a server has

@@ -7,8 +7,8 @@
 #define CPP_WITHOUT_LUA
 #include "cpp.h"
 
+#include <arpa/inet.h>
 #include <string.h>
-#include <strings.h>
 
 /* A location is taken byte by byte as the service wrote it: "/../" stays. */
 #define PARSE_FLAGS (CURLU_PATH_AS_IS | CURLU_DISALLOW_USER)
@@ -61,6 +61,8 @@ static enum verdict refuse_zone(CURLU *url) {
   char *zone = NULL;
   CURLUcode code = curl_url_get(url, CURLUPART_ZONEID, &zone, 0);
   curl_free(zone);
+  if (code == CURLUE_OUT_OF_MEMORY)
+    return VERDICT_NO_MEMORY;
   return code == CURLUE_OK ? VERDICT_INVALID : VERDICT_OK;
 }
 
@@ -86,6 +88,18 @@ bool origin_is_plain(const char *origin) {
   return strncmp(origin, "http:", 5) == 0;
 }
 
+/* libcurl has written every form of an IPv4 address as four decimals; anything
+ * else of digits and dots is a name for DNS. */
+static bool is_loopback_address(const char *host, size_t size) {
+  struct in_addr address;
+  char text[sizeof "255.255.255.255"];
+  if (size >= sizeof text || strncmp(host, "127.", 4) != 0)
+    return false;
+  memcpy(text, host, size);
+  text[size] = '\0';
+  return inet_pton(AF_INET, text, &address) == 1;
+}
+
 /* libcurl itself resolves "localhost" to a loopback address, without DNS. */
 static bool is_loopback(const char *origin) {
   const char *host = strstr(origin, "://") + 3;
@@ -94,7 +108,7 @@ static bool is_loopback(const char *origin) {
     return true;
   if (size == 5 && strncmp(host, "[::1]", 5) == 0)
     return true;
-  return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == size;
+  return is_loopback_address(host, size);
 }
 
 static enum verdict check_origin(CURLU *url, const char *text,
@@ -163,7 +177,7 @@ static bool has_api_version(const char *query) {
   static const char name[] = "api-version=";
   for (; query; query = strchr(query, '&')) {
     query += *query == '&';
-    if (strncasecmp(query, name, sizeof name - 1) == 0)
+    if (curl_strnequal(query, name, sizeof name - 1))
       return true;
   }
   return false;
@@ -244,14 +258,15 @@ static bool decode_segment(const char *segment, struct buffer *id) {
   return ok;
 }
 
-/* Finds the path segment after "/name/" and writes it decoded. */
-bool location_segment_after(const char *location, const char *name,
-                            struct buffer *id) {
+/* Finds the path segment after "/name/" and writes it decoded. Returns its
+ * beginning; NULL: there is none. */
+const char *location_segment_after(const char *location, const char *name,
+                                   struct buffer *id) {
   size_t length = strlen(name);
   const char *end = location + strcspn(location, "?#");
   for (const char *at = location; at < end; at++)
     if (*at == '/' && strncmp(at + 1, name, length) == 0 &&
         at[length + 1] == '/')
-      return decode_segment(at + length + 2, id);
-  return false;
+      return decode_segment(at + length + 2, id) ? at + length + 2 : NULL;
+  return NULL;
 }

@@ -5,7 +5,7 @@
  * to-be-closed value of that stack: a return, an error and coroutine.close all
  * end in request_close, which takes the exchange down.
  *
- *   begin -> aim -> ask_token -> launch -> await -> finish -> deliver
+ *   begin -> go -> ask_token -> launch -> await -> finish -> deliver
  */
 #include "cpp.h"
 
@@ -251,8 +251,10 @@ static enum verdict point(struct transfer *t, const char *origin,
                           const char *api_version, const char *text) {
   enum verdict verdict;
   struct buffer *key = &t->lines; /* not in use yet */
-  if (!write_key(key, origin, api_version, text))
+  if (!write_key(key, origin, api_version, text)) {
+    buffer_clear(&t->key); /* what it points at is another call's */
     return VERDICT_NO_MEMORY;
+  }
   if (buffer_equals(&t->key, key->data, key->length))
     return VERDICT_OK;
   buffer_clear(&t->key);

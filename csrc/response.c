@@ -6,7 +6,6 @@
  */
 #include "cpp.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- what every operation says of its exchange ---- */
@@ -118,26 +117,31 @@ void response_set_location(lua_State *L, struct request *r) {
   lua_setfield(L, SLOT_TABLE, "location");
 }
 
-/* Sets a field to the decoded path segment after "/name/" of the table's
- * location. */
-static void set_segment(lua_State *L, struct transfer *t, const char *name,
-                        const char *field) {
-  if (table_get(L, SLOT_TABLE, "location") == LUA_TSTRING &&
-      location_segment_after(lua_tostring(L, -1), name, &t->nodes)) {
-    lua_pushlstring(L, t->nodes.data, t->nodes.length);
+/* Sets a field to the decoded path segment after "/name/". Returns where that
+ * segment is; NULL: there is none. */
+static const char *set_segment(lua_State *L, struct buffer *id,
+                               const char *location, const char *name,
+                               const char *field) {
+  const char *segment = location_segment_after(location, name, id);
+  if (segment) {
+    lua_pushlstring(L, id->data, id->length);
     lua_setfield(L, SLOT_TABLE, field);
   }
-  lua_pop(L, 1);
+  return segment;
 }
 
-/* A location under /publishers/ names publisher, offer and operation; the other
- * form holds names joined by "$" which are not those of the list. */
+/* A location under /publishers/ names publisher, offer and operation, in this
+ * order, and any of them may be called "operations"; the other form holds names
+ * joined by "$" which are not those of the list. */
 static void set_names(lua_State *L, struct transfer *t) {
-  set_segment(L, t, "publishers", "publisher");
-  if (table_get(L, SLOT_TABLE, "publisher") != LUA_TNIL) {
-    set_segment(L, t, "offers", "offer");
-    set_segment(L, t, "operations", "id");
-  }
+  const char *at = NULL;
+  if (table_get(L, SLOT_TABLE, "location") == LUA_TSTRING)
+    at = set_segment(L, &t->nodes, lua_tostring(L, -1), "publishers",
+                     "publisher");
+  if (at)
+    at = set_segment(L, &t->nodes, at, "offers", "offer");
+  if (at)
+    set_segment(L, &t->nodes, at, "operations", "id");
   lua_pop(L, 1);
 }
 
@@ -316,7 +320,8 @@ static bool set_item_location(lua_State *L, struct buffer *b, int item) {
 /* True for a string on top of the stack that can be one path segment. */
 static bool is_segment(lua_State *L) {
   const char *id = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-  return *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
+  return *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0 &&
+         strlen(id) == lua_rawlen(L, -1) && !strpbrk(id, "\r\n");
 }
 
 /* Replaces the object on top of the stack by the operation it describes. False:

@@ -10,7 +10,6 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 
 enum user_value { VALUES = 1, PARENT = 2 };
 
@@ -254,7 +253,7 @@ static const char *const own_headers[][2] = {
 static void refuse_own_header(lua_State *L, const char *header) {
   for (size_t i = 0; i < sizeof own_headers / sizeof *own_headers; i++) {
     const char *option = own_headers[i][1];
-    if (strcasecmp(header, own_headers[i][0]) != 0)
+    if (!curl_strequal(header, own_headers[i][0]))
       continue;
     if (option)
       luaL_error(L, "option 'headers': '%s' is set by the option '%s'", header,
@@ -478,12 +477,27 @@ static const char *const environment[][2] = {{"endpoint", "CPP_ENDPOINT"},
                                              {"ca_file", "SSL_CERT_FILE"},
                                              {"ca_path", "SSL_CERT_DIR"}};
 
+/* Whether an option is given, or one that stands in for it: the one of the two
+ * CA options that is given replaces the system's store as a whole. */
+static bool is_given(lua_State *L, int given, const char *name) {
+  int top = lua_gettop(L);
+  bool found;
+  if (!given)
+    return false;
+  found = table_get(L, given, name) != LUA_TNIL;
+  if (strncmp(name, "ca_", 3) == 0)
+    found = found || table_get(L, given, "ca_file") != LUA_TNIL ||
+            table_get(L, given, "ca_path") != LUA_TNIL;
+  lua_settop(L, top);
+  return found;
+}
+
 static void apply_environment(lua_State *L, struct settings *s, int given,
                               int values) {
   for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
     const char *text = getenv(environment[i][1]);
     const char *name = environment[i][0];
-    if (!text || !*text || (given && table_get(L, given, name) != LUA_TNIL))
+    if (!text || !*text || is_given(L, given, name))
       continue;
     lua_pushstring(L, text);
     apply(L, s, find_option(name), environment[i][1], values);

@@ -31,12 +31,12 @@ static void set_protocol(lua_State *L, CURL *easy) {
                                                         : "HTTP/1.0");
 }
 
-static void set_connection(lua_State *L, CURL *easy) {
+static void set_connection(lua_State *L, CURL *easy, bool connected) {
   long connects = 0;
   const char *address = NULL;
   curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
   curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &address);
-  table_set_boolean(L, lua_gettop(L), "reused", connects == 0);
+  table_set_boolean(L, lua_gettop(L), "reused", connected && connects == 0);
   if (address && *address)
     table_set_string(L, lua_gettop(L), "address", address);
 }
@@ -70,7 +70,7 @@ void trace_push_event(lua_State *L, struct request *r) {
   set_time(L, easy, CURLINFO_TOTAL_TIME_T, "total");
   set_count(L, easy, CURLINFO_SIZE_UPLOAD_T, "bytes_sent");
   set_count(L, easy, CURLINFO_SIZE_DOWNLOAD_T, "bytes_received");
-  set_connection(L, easy);
+  set_connection(L, easy, t->answer.starts > 0);
   set_protocol(L, easy);
 }
 

@@ -11,7 +11,6 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* Milliseconds for which sent bytes may stay without acknowledgement. libcurl
  * keeps an HTTP/2 connection whose exchange timed out, and would send every

@@ -450,6 +450,13 @@ describe("a request", function()
       assert(client:poll(portal.location, { token = grant.access_token }))
     end)
 
+    it("is not shown where the grant came with a status that no grant has", function()
+      portal:answer(201, '{"access_token":"SECRET-SECRET"}')
+      local grant, err = fetch()
+      assert.is_nil(grant)
+      assert.same({ "unexpected_status" }, { err.code, err.body })
+    end)
+
     it("is a form to the tenant's endpoint, without a token of its own", function()
       assert(fetch(nil, { token = function() error "asked" end }))
       local entry = portal:last()

@@ -101,6 +101,13 @@ describe("the answer", function()
       end)
     end
 
+    it("names them in their order, whatever they are called", function()
+      portal:answer(202, "", { Location = "/api/publishers/offers/offers/operations/operations/b" })
+      local operation = assert(client:poll(portal.location))
+      assert.same({ "offers", "operations", "b" },
+        { operation.publisher, operation.offer, operation.id })
+    end)
+
     it("names publisher, offer and operation after its location", function()
       portal:answer(200, "{}")
       local target = "/api/publishers/con%2Ftoso/offers/v%20m/operations/a%24b?x=/offers/no"

@@ -122,6 +122,12 @@ describe("a request", function()
       assert.same({ false, true }, { events[1].reused, events[2].reused })
     end)
 
+    it("as new where there never was a connection", function()
+      local tracing = traced()
+      assert.is_nil(tracing:poll("/x", { endpoint = "http://127.0.0.1:1" }))
+      assert.same({ "could_not_connect", false }, { events[1].code, events[1].reused })
+    end)
+
     it("with the code of its error", function()
       local tracing = traced()
       portal:answer(404, '{"error":{"code":"OfferNotFound","message":"no"}}')

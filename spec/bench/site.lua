@@ -2,7 +2,6 @@
 -- answers with a fixed document, over plain HTTP, TLS and HTTP/2, under a
 -- certificate authority of its own.
 
-local certificate = require "cpp.emulator.certificate"
 local shell = require "cpp.emulator.shell"
 
 local site = {}
@@ -46,13 +45,40 @@ http {
 }
 ]]
 
+local AUTHORITY = [[
+set -e
+cd @FOLDER@
+cat >openssl.cnf <<'END'
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = bench
+[authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = IP:127.0.0.1
+END
+key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config openssl.cnf"
+openssl req -x509 -days 2 $key -extensions authority -keyout ca.key -out ca.pem
+openssl req $key -keyout server.key -out server.csr
+openssl x509 -req -days 2 -in server.csr -CA ca.pem -CAkey ca.key -set_serial 1 \
+  -extfile openssl.cnf -extensions server -out server.pem
+]]
+
 -- $$ is nginx's own id after exec. It ends with this process, however that ends.
 local START = [[
 PATH="$PATH:/usr/sbin"
 cd @FOLDER@ || exit
 ulimit -S -n 16384
 echo $$
-exec setpriv --pdeathsig TERM taskset -c "$(($(nproc) - 1))" nginx -p ./ -c nginx.conf -e stderr
+exec setpriv --pdeathsig TERM taskset -c "$(($(nproc) - 1))" \
+  nginx -p ./ -c nginx.conf -e stderr
 ]]
 
 local READY = [[
@@ -63,6 +89,10 @@ for _ in $(seq 50); do
 done
 exit 1
 ]]
+
+local function substitute(text, values)
+  return (text:gsub("@(%u+)@", values))
+end
 
 local function write(path, text)
   local file <close> = assert(io.open(path, "w"))
@@ -75,10 +105,6 @@ local function write_documents(folder)
   write(folder .. "/documents/odd.json", document)
   write(folder .. "/documents/even.json", (document:gsub(": ?41}", ":42}")))
   return #document
-end
-
-local function substitute(text, values)
-  return (text:gsub("@(%u+)@", values))
 end
 
 local function try(self)
@@ -98,7 +124,7 @@ end
 function site.start(folder)
   local quoted = shell.quote(folder)
   assert(shell.run(("rm -rf %s && mkdir -p %s/documents"):format(quoted, quoted)))
-  assert(certificate.make(folder))
+  assert(shell.run(substitute(AUTHORITY, { FOLDER = quoted })))
   local self = setmetatable({ folder = folder, ca_file = folder .. "/ca.pem" }, site)
   self.document = write_documents(folder)
   for _ = 1, 10 do

@@ -148,13 +148,13 @@ describe("a document", function()
 
   it("gives no location to an item whose id is no path segment", function()
     local client = peer:client()
-    for _, id in ipairs { "", ".", ".." } do
+    for _, id in ipairs { "", ".", "..", "a\\u0000b", "a\\r\\nb" } do
       peer:answer(answer(200, ('[{"id":"%s","submissionState":"running"}]'):format(id)))
       local items = assert(client:operations("contoso", "vm"))
       assert.same({ "running", 1 }, { items[1].state, #items })
       assert.is_nil(items[1].location)
     end
-    for _, id in ipairs { "../../x", "//127.0.0.2/", "a?b#c", "a\\\\b", "a\\u0000b" } do
+    for _, id in ipairs { "../../x", "//127.0.0.2/", "a?b#c", "a\\\\b" } do
       peer:answer(answer(200, ('[{"id":"%s"}]'):format(id)))
       local location = assert(client:operations("contoso", "vm"))[1].location
       assert.matches("^http://127%.0%.0%.1:%d+/api/publishers/contoso/offers/vm/operations/"
