@@ -82,9 +82,13 @@ static void check_operation(lua_State *L, const struct request *r,
   check_line(L, operation);
 }
 
-/* Whether an id can be a segment of a path. */
-static bool is_segment(const char *id) {
-  return id && *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
+/* Whether an item's id can be a segment of a path. */
+static bool has_segment(lua_State *L, int item) {
+  const char *id = table_text(L, item, "id");
+  bool ok = id && *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0 &&
+            strlen(id) == lua_rawlen(L, -1) && !strpbrk(id, "\r\n");
+  lua_pop(L, 1);
+  return ok;
 }
 
 /* Every item is an operation whose location is built from its id. */
@@ -93,7 +97,7 @@ static void check_list(lua_State *L, const struct request *r) {
   for (lua_Integer i = 1; i <= count; i++) {
     CHECK(lua_rawgeti(L, SLOT_TABLE, i) == LUA_TTABLE);
     check_operation(L, r, lua_gettop(L));
-    CHECK(is_segment(table_text(L, SLOT_TOP + 1, "id")) ==
+    CHECK(has_segment(L, SLOT_TOP + 1) ==
           field_is(L, SLOT_TOP + 1, "location", LUA_TSTRING));
     lua_settop(L, SLOT_TOP);
   }
