@@ -337,6 +337,8 @@ enum slot {
 };
 
 void request_register(lua_State *L);
+const struct settings *request_settings(lua_State *L);
+bool request_add_segment(lua_State *L, struct buffer *b, int index);
 int request_cancel(lua_State *L);
 int request_poll(lua_State *L);
 int request_operations(lua_State *L);

@@ -127,7 +127,7 @@ static void set_trouble(lua_State *L, struct request *r) {
 
 static void set_timeout(lua_State *L, struct request *r) {
   const struct answer *a = &r->transfer->answer;
-  const struct settings *s = lua_touserdata(L, SLOT_SETTINGS);
+  const struct settings *s = request_settings(L);
   const char *stage = a->starts == 0   ? "no connection"
                       : a->status == 0 ? "no answer"
                                        : "no complete answer";

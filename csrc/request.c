@@ -18,7 +18,8 @@ static struct request *request_of(lua_State *L) {
   return lua_touserdata(L, SLOT_REQUEST);
 }
 
-static const struct settings *settings_of(lua_State *L) {
+/* The settings of the call whose stack this is. */
+const struct settings *request_settings(lua_State *L) {
   return lua_touserdata(L, SLOT_SETTINGS);
 }
 
@@ -66,7 +67,7 @@ static struct request *begin(lua_State *L, enum purpose purpose) {
   push_settings(L, SLOT_SETTINGS, purpose);
   lua_replace(L, SLOT_SETTINGS);
   r = push_request(L, purpose);
-  r->deadline = engine_clock() + settings_of(L)->timeout;
+  r->deadline = engine_clock() + request_settings(L)->timeout;
   lua_createtable(L, 0, 16);
   return r;
 }
@@ -113,7 +114,7 @@ static int finish(lua_State *L) {
   engine_collect(r->client, r);
   lua_settop(L, SLOT_TOP);
   r->failed = !response_build(L, r);
-  if (!settings_of(L)->trace || !r->launched)
+  if (!request_settings(L)->trace || !r->launched)
     return deliver(L);
   settings_push(L, SLOT_SETTINGS, "trace");
   trace_push_event(L, r);
@@ -158,7 +159,7 @@ static int await(lua_State *L, int status, lua_KContext context) {
 /* Sends the prepared request with a token (NULL: without). */
 static int launch(lua_State *L, const char *token) {
   struct request *r = request_of(L);
-  const struct settings *s = settings_of(L);
+  const struct settings *s = request_settings(L);
   if (!transfer_compose(r, s, token) || !transfer_prepare(r->transfer, s)) {
     r->transfer->profile = 0;
     return refuse_memory(L);
@@ -220,7 +221,7 @@ static int token_given(lua_State *L, int status, lua_KContext context) {
 }
 
 static int ask_token(lua_State *L) {
-  const struct settings *s = settings_of(L);
+  const struct settings *s = request_settings(L);
   if (s->token)
     return launch(L, s->token);
   if (!s->token_function)
@@ -268,7 +269,7 @@ static enum verdict point(struct transfer *t, const char *origin,
 
 static int dry_run(lua_State *L) {
   struct request *r = request_of(L);
-  if (!transfer_compose(r, settings_of(L), "***"))
+  if (!transfer_compose(r, request_settings(L), "***"))
     return refuse_memory(L);
   trace_fill_dry_run(L, r);
   return deliver(L);
@@ -277,7 +278,7 @@ static int dry_run(lua_State *L) {
 static int refuse_location(lua_State *L, enum verdict verdict) {
   if (verdict == VERDICT_NO_MEMORY)
     return refuse_memory(L);
-  error_from_verdict(L, SLOT_TABLE, verdict, settings_of(L)->endpoint);
+  error_from_verdict(L, SLOT_TABLE, verdict, request_settings(L)->endpoint);
   error_exchange(L, request_of(L));
   return refuse(L);
 }
@@ -290,12 +291,13 @@ static int go(lua_State *L, const char *origin, const char *api_version,
   enum verdict verdict = point(r->transfer, origin, api_version, text);
   if (verdict != VERDICT_OK)
     return refuse_location(L, verdict);
-  if (settings_of(L)->dry_run)
+  if (request_settings(L)->dry_run)
     return dry_run(L);
   return r->purpose == TO_TOKEN ? launch(L, NULL) : ask_token(L);
 }
 
-static bool add_id_segment(lua_State *L, struct buffer *b, int index) {
+/* Appends "/" and the id at a stack index as one path segment. */
+bool request_add_segment(lua_State *L, struct buffer *b, int index) {
   size_t size;
   const char *id = lua_tolstring(L, index, &size);
   return location_add_segment(b, id, size);
@@ -304,12 +306,13 @@ static bool add_id_segment(lua_State *L, struct buffer *b, int index) {
 /* Sends the call to "/api/publishers/{publisher}/offers/{offer}" + tail. */
 static int go_offer(lua_State *L, const char *tail, const char *filter) {
   struct transfer *t = request_of(L)->transfer;
-  const struct settings *s = settings_of(L);
+  const struct settings *s = request_settings(L);
   struct buffer *path = &t->nodes; /* not in use yet */
   buffer_clear(path);
   if (!buffer_add(path, "/api/publishers") ||
-      !add_id_segment(L, path, SLOT_FIRST) || !buffer_add(path, "/offers") ||
-      !add_id_segment(L, path, SLOT_SECOND) || !buffer_add(path, tail))
+      !request_add_segment(L, path, SLOT_FIRST) ||
+      !buffer_add(path, "/offers") ||
+      !request_add_segment(L, path, SLOT_SECOND) || !buffer_add(path, tail))
     return refuse_memory(L);
   if (filter && (!buffer_add(path, "?status=") ||
                  !location_add_escaped(path, filter, strlen(filter))))
@@ -330,7 +333,7 @@ static struct request *begin_offer(lua_State *L, enum purpose purpose) {
 /* {"metadata":{"notification-emails":"a@x.com,b@y.com"}}, as documented;
  * without e-mails the string is empty. */
 static bool write_cancel_body(lua_State *L, struct buffer *body) {
-  const char *emails = settings_of(L)->notification_emails;
+  const char *emails = request_settings(L)->notification_emails;
   bool ok;
   buffer_clear(body);
   lua_pushstring(L, emails ? emails : "");
@@ -354,7 +357,7 @@ int request_operations(lua_State *L) {
   struct request *r = begin_offer(L, TO_LIST);
   if (!engine_borrow(r->client, r))
     return refuse_memory(L);
-  return go_offer(L, "/submissions/", settings_of(L)->status);
+  return go_offer(L, "/submissions/", request_settings(L)->status);
 }
 
 /* client:status(publisher, offer [, options]) --> operation | nil, err */
@@ -400,7 +403,8 @@ int request_poll(lua_State *L) {
     return refuse_location(L, VERDICT_INVALID);
   if (!engine_borrow(r->client, r))
     return refuse_memory(L);
-  return go(L, settings_of(L)->endpoint, settings_of(L)->api_version, location);
+  return go(L, request_settings(L)->endpoint, request_settings(L)->api_version,
+            location);
 }
 
 /* The string field `name` of the parameters at SLOT_FIRST, or `otherwise`;
@@ -470,7 +474,7 @@ int request_fetch_token(lua_State *L) {
   path = &r->transfer->nodes;
   buffer_clear(path);
   table_get(L, SLOT_FIRST, "tenant");
-  if (!add_id_segment(L, path, -1) || !buffer_add(path, "/oauth2/token"))
+  if (!request_add_segment(L, path, -1) || !buffer_add(path, "/oauth2/token"))
     return refuse_memory(L);
   return go(L, lua_tostring(L, SLOT_SECOND), NULL, path->data);
 }

@@ -10,10 +10,6 @@
 
 /* ---- what every operation says of its exchange ---- */
 
-static const struct settings *settings_of(lua_State *L) {
-  return lua_touserdata(L, SLOT_SETTINGS);
-}
-
 static void set_exchange(lua_State *L, const struct transfer *t) {
   const struct answer *a = &t->answer;
   const char *request_id = answer_request_id(a);
@@ -67,7 +63,7 @@ static void push_joined_location(lua_State *L, const struct transfer *t,
  * that cannot be resolved or followed as the service wrote it. */
 static void push_new_location(lua_State *L, struct transfer *t,
                               const char *header) {
-  const struct settings *s = settings_of(L);
+  const struct settings *s = request_settings(L);
   struct buffer *text = &t->nodes; /* no longer in use */
   CURLU *url = curl_url_dup(t->url);
   enum verdict verdict = VERDICT_NO_MEMORY;
@@ -295,21 +291,16 @@ static bool build_status(lua_State *L, struct request *r) {
 
 /* ---- the list ---- */
 
-static bool add_lua(lua_State *L, struct buffer *b, int index) {
-  size_t size;
-  const char *id = lua_tolstring(L, index, &size);
-  return location_add_segment(b, id, size);
-}
-
 /* Gives the item at `item`, whose id is on top of the stack, its location. The
  * list itself names none; this form is documented for the operation call. */
 static bool set_item_location(lua_State *L, struct buffer *b, int item) {
-  const struct settings *s = settings_of(L);
+  const struct settings *s = request_settings(L);
   buffer_clear(b);
   if (!buffer_add(b, s->endpoint) || !buffer_add(b, "/api/publishers") ||
-      !add_lua(L, b, SLOT_FIRST) || !buffer_add(b, "/offers") ||
-      !add_lua(L, b, SLOT_SECOND) || !buffer_add(b, "/operations") ||
-      !add_lua(L, b, -1) || !buffer_add(b, "?api-version=") ||
+      !request_add_segment(L, b, SLOT_FIRST) || !buffer_add(b, "/offers") ||
+      !request_add_segment(L, b, SLOT_SECOND) ||
+      !buffer_add(b, "/operations") || !request_add_segment(L, b, -1) ||
+      !buffer_add(b, "?api-version=") ||
       !location_add_escaped(b, s->api_version, strlen(s->api_version)))
     return false;
   lua_pushlstring(L, b->data, b->length);
@@ -387,7 +378,7 @@ static bool build_list(lua_State *L, struct request *r) {
   if (!is_array(L))
     return fail_protocol(L, r, "unexpected_document",
                          "the list is not an array");
-  if (keep_items(L, r->transfer, settings_of(L)->status))
+  if (keep_items(L, r->transfer, request_settings(L)->status))
     return true;
   lua_newtable(L);
   lua_replace(L, SLOT_TABLE);
