@@ -168,9 +168,10 @@ enum verdict {
 
 enum verdict origin_parse(const char *text, struct buffer *origin);
 bool origin_is_plain(const char *origin);
-enum verdict location_resolve(CURLU *url, const char *base, const char *text);
-enum verdict location_complete(CURLU *url, const char *origin,
-                               const char *api_version, struct buffer *text);
+enum verdict origin_set(CURLU *url, const char *origin);
+enum verdict location_aim(const char *text, const char *base,
+                          const char *origin, const char *api_version,
+                          struct buffer *found);
 bool location_add_escaped(struct buffer *b, const char *text, size_t size);
 bool location_add_segment(struct buffer *b, const char *id, size_t size);
 const char *location_segment_after(const char *location, const char *name,
@@ -221,18 +222,19 @@ double settings_seconds(lua_State *L, int index, const char *what);
 
 /* ---- transfer.c -------------------------------------------------------- */
 
-/* A pooled easy handle with what belongs to it: its parsed URL, the text of
- * its request headers and what it receives. */
+/* A pooled easy handle with what belongs to it: its parsed origin, the text of
+ * its request headers and what it receives. libcurl connects to the origin and
+ * sends the rest of the URL as it stands in `text`. */
 struct transfer {
   CURL *easy;
-  CURLU *url;
-  struct buffer key;   /* what `url` was made from */
-  struct buffer text;  /* `url` as text, api-version and all */
-  struct buffer lines; /* request header lines, each ending in NUL */
-  struct buffer nodes; /* the curl_slist over them */
-  struct buffer body;  /* request body */
-  size_t token;        /* offset of the token in `lines`; 0: none */
-  size_t id;           /* offset of the client request id in `lines` */
+  CURLU *url;           /* the origin */
+  struct buffer origin; /* the same as text */
+  struct buffer text;   /* the whole URL, api-version and all; empty: refused */
+  struct buffer lines;  /* request header lines, each ending in NUL */
+  struct buffer nodes;  /* the curl_slist over them */
+  struct buffer body;   /* request body */
+  size_t token;         /* offset of the token in `lines`; 0: none */
+  size_t id;            /* offset of the client request id in `lines` */
   struct answer answer;
   char error[CURL_ERROR_SIZE];
   unsigned long profile; /* transport options now set on `easy` */
@@ -410,7 +412,7 @@ void table_set_string(lua_State *L, int table, const char *name,
 void table_set_integer(lua_State *L, int table, const char *name,
                        lua_Integer value);
 void table_set_boolean(lua_State *L, int table, const char *name, bool value);
-void table_copy(lua_State *L, int from, int to, const char *name);
+bool table_copy(lua_State *L, int from, int to, const char *name);
 
 #endif /* CPP_WITHOUT_LUA */
 

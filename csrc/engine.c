@@ -94,6 +94,7 @@ void engine_return(struct client *c, struct request *r) {
   }
   buffer_trim(&t->answer.body, KEPT_BODY);
   buffer_trim(&t->answer.head, KEPT_HEAD);
+  buffer_trim(&t->text, KEPT_HEAD);
   buffer_trim(&t->body, KEPT_HEAD);
   buffer_trim(&t->nodes, KEPT_HEAD);
   buffer_trim(&t->lines, KEPT_HEAD);

@@ -1,8 +1,8 @@
 /* location.c - URLs: the endpoint, operation locations, the origin rule.
  *
- * libcurl parses: the URL that is checked here is the parsed one that the
- * transfer later goes to, so that no difference between two parsers can carry
- * the token to another host.
+ * libcurl parses, and a transfer goes to the parsed origin alone: what a
+ * location holds after that is only ever the target in a request, so that no
+ * difference between two parsers can carry the token to another host.
  */
 #define CPP_WITHOUT_LUA
 #include "cpp.h"
@@ -147,12 +147,16 @@ enum verdict origin_parse(const char *text, struct buffer *origin) {
   return verdict;
 }
 
-/* Resolves a location, absolute or relative, into `url`, against `base` or,
- * where that is NULL, against what `url` holds. Without memory to write that
- * out, libcurl takes a relative location for a URL that lacks its scheme. */
-enum verdict location_resolve(CURLU *url, const char *base, const char *text) {
+/* Parses an origin into what a transfer connects to. */
+enum verdict origin_set(CURLU *url, const char *origin) {
+  return parse(url, origin);
+}
+
+/* Parses `text`, absolute or relative to `base`. Without memory to write a
+ * relative one out, libcurl takes it for a URL that lacks its scheme. */
+static enum verdict resolve(CURLU *url, const char *text, const char *base) {
   bool relative = text[strcspn(text, ":/?#")] != ':';
-  enum verdict verdict = base ? parse(url, base) : VERDICT_OK;
+  enum verdict verdict = parse(url, base);
   CURLUcode code;
   if (verdict != VERDICT_OK)
     return verdict;
@@ -203,18 +207,52 @@ static enum verdict add_api_version(CURLU *url, const char *api_version) {
 }
 
 /* Applies the origin rule to a resolved location, completes it and writes its
- * text; `api_version` may be NULL: none is needed. A location that is refused
- * is written too, uncompleted: nothing that the service said is lost. */
-enum verdict location_complete(CURLU *url, const char *origin,
-                               const char *api_version, struct buffer *text) {
+ * text. */
+static enum verdict complete(CURLU *url, const char *origin,
+                             const char *api_version, struct buffer *found) {
   enum verdict verdict, written;
   curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
   verdict = check_same_origin(url, origin);
   if (verdict == VERDICT_OK && api_version)
     verdict = add_api_version(url, api_version);
-  buffer_clear(text);
-  written = add_part(text, "", url, CURLUPART_URL, 0, "");
+  written = add_part(found, "", url, CURLUPART_URL, 0, "");
   return written == VERDICT_OK ? verdict : written;
+}
+
+/* True for a location that is under the origin as it stands and lacks nothing:
+ * resolved and completed it would be the same text. No parser can read another
+ * host into it, for a host ends at the first slash. */
+static bool is_complete(const char *text, const char *origin,
+                        const char *api_version) {
+  size_t size = strlen(origin);
+  const char *query;
+  if (strncmp(text, origin, size) != 0 || text[size] != '/' ||
+      has_forbidden_byte(text) || strchr(text, '#'))
+    return false;
+  query = strchr(text, '?');
+  return !api_version || (query && has_api_version(query + 1));
+}
+
+/* Writes to `found` the URL that a location stands for: `text`, absolute or
+ * relative to `base`, under the origin rule, with api-version, where that is
+ * not NULL. A foreign URL is written too, without it: nothing that the service
+ * said is lost. */
+enum verdict location_aim(const char *text, const char *base,
+                          const char *origin, const char *api_version,
+                          struct buffer *found) {
+  enum verdict verdict = VERDICT_NO_MEMORY;
+  CURLU *url;
+  if (is_complete(text, origin, api_version))
+    return buffer_set(found, text, strlen(text)) ? VERDICT_OK
+                                                 : VERDICT_NO_MEMORY;
+  buffer_clear(found);
+  url = curl_url();
+  if (url)
+    verdict = resolve(url, text, base);
+  if (verdict == VERDICT_OK)
+    verdict = complete(url, origin, api_version, found);
+  curl_url_cleanup(url);
+  return verdict;
 }
 
 /* Appends text percent-encoded. */

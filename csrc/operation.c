@@ -46,12 +46,14 @@ void table_set_boolean(lua_State *L, int table, const char *name, bool value) {
   lua_setfield(L, table, name);
 }
 
-/* Copies a raw field, if it is there. */
-void table_copy(lua_State *L, int from, int to, const char *name) {
-  if (table_get(L, from, name) == LUA_TNIL)
+/* Copies a raw field; false, and nothing is done, where it is absent. */
+bool table_copy(lua_State *L, int from, int to, const char *name) {
+  if (table_get(L, from, name) == LUA_TNIL) {
     lua_pop(L, 1);
-  else
-    lua_setfield(L, to, name);
+    return false;
+  }
+  lua_setfield(L, to, name);
+  return true;
 }
 
 /* ---- words ---- */
@@ -84,7 +86,7 @@ static const struct {
 static void fold(const char *word, char folded[32]) {
   size_t size = 0;
   for (; *word && size < 31; word++) {
-    if (strchr(" -_", *word))
+    if (*word == ' ' || *word == '-' || *word == '_')
       continue;
     folded[size] = *word;
     if (*word >= 'A' && *word <= 'Z')
@@ -98,7 +100,7 @@ static enum state state_of(const char *word) {
   char folded[32];
   fold(word, folded);
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (strcmp(words[i].word, folded) == 0)
+    if (*words[i].word == *folded && strcmp(words[i].word, folded) == 0)
       return words[i].state;
   return UNKNOWN;
 }

@@ -50,10 +50,22 @@ static struct request *push_request(lua_State *L, enum purpose purpose) {
   return r;
 }
 
+/* False for an empty table too, which is what a workflow without options has.
+ */
+static bool has_options(lua_State *L, int options) {
+  if (!lua_istable(L, options))
+    return !lua_isnoneornil(L, options);
+  lua_pushnil(L);
+  if (!lua_next(L, options))
+    return false;
+  lua_pop(L, 2);
+  return true;
+}
+
 static void push_settings(lua_State *L, int options, enum purpose purpose) {
   enum scope scope = purpose == TO_LIST ? SCOPE_LIST : SCOPE_CALL;
   client_push_settings(L, SLOT_CLIENT);
-  if (lua_isnoneornil(L, options))
+  if (!has_options(L, options))
     return;
   settings_derive(L, lua_gettop(L), options, scope);
   lua_remove(L, -2);
@@ -236,34 +248,29 @@ static int ask_token(lua_State *L) {
 
 /* ---- where it goes ---- */
 
-/* Writes what a transfer's URL was made from; equal keys, equal URLs. */
-static bool write_key(struct buffer *key, const char *origin,
-                      const char *api_version, const char *text) {
-  buffer_clear(key);
-  return buffer_append(key, origin, strlen(origin) + 1) &&
-         buffer_append(key, api_version ? api_version : "",
-                       api_version ? strlen(api_version) + 1 : 1) &&
-         buffer_add(key, text);
+/* Parses the origin, unless the transfer's last exchange went there too. */
+static enum verdict point_to_origin(struct transfer *t, const char *origin) {
+  size_t size = strlen(origin);
+  enum verdict verdict;
+  if (buffer_equals(&t->origin, origin, size))
+    return VERDICT_OK;
+  buffer_clear(&t->origin);
+  verdict = origin_set(t->url, origin);
+  if (verdict == VERDICT_OK && !buffer_set(&t->origin, origin, size))
+    verdict = VERDICT_NO_MEMORY;
+  return verdict;
 }
 
-/* Points the transfer at `text`, a location or a path, under the origin rule. A
- * transfer that was there last keeps its parsed URL. */
+/* Points the transfer at `text`, a location or a path, under the origin rule.
+ */
 static enum verdict point(struct transfer *t, const char *origin,
                           const char *api_version, const char *text) {
-  enum verdict verdict;
-  struct buffer *key = &t->lines; /* not in use yet */
-  if (!write_key(key, origin, api_version, text)) {
-    buffer_clear(&t->key); /* what it points at is another call's */
-    return VERDICT_NO_MEMORY;
-  }
-  if (buffer_equals(&t->key, key->data, key->length))
-    return VERDICT_OK;
-  buffer_clear(&t->key);
-  verdict = location_resolve(t->url, origin, text);
+  enum verdict verdict = point_to_origin(t, origin);
+  buffer_clear(&t->text);
   if (verdict == VERDICT_OK)
-    verdict = location_complete(t->url, origin, api_version, &t->text);
-  if (verdict == VERDICT_OK && !buffer_set(&t->key, key->data, key->length))
-    verdict = VERDICT_NO_MEMORY;
+    verdict = location_aim(text, origin, origin, api_version, &t->text);
+  if (verdict != VERDICT_OK)
+    buffer_clear(&t->text);
   return verdict;
 }
 

@@ -65,14 +65,8 @@ static void push_new_location(lua_State *L, struct transfer *t,
                               const char *header) {
   const struct settings *s = request_settings(L);
   struct buffer *text = &t->nodes; /* no longer in use */
-  CURLU *url = curl_url_dup(t->url);
-  enum verdict verdict = VERDICT_NO_MEMORY;
-  buffer_clear(text);
-  if (url)
-    verdict = location_resolve(url, NULL, header);
-  if (verdict == VERDICT_OK)
-    verdict = location_complete(url, s->endpoint, s->api_version, text);
-  curl_url_cleanup(url);
+  enum verdict verdict =
+      location_aim(header, t->text.data, s->endpoint, s->api_version, text);
   if ((verdict == VERDICT_OK || verdict == VERDICT_FOREIGN) && text->length)
     lua_pushlstring(L, text->data, text->length);
   else if (verdict == VERDICT_NO_MEMORY)
@@ -89,7 +83,7 @@ static const char *location_header(const struct answer *a) {
 /* Pushes the location that was polled; the string of the operation it came
  * from serves again where it is the same. */
 static void push_polled_location(lua_State *L, const struct transfer *t) {
-  if (!t || t->key.length == 0 ||
+  if (!t || t->text.length == 0 ||
       buffer_equals(&t->text, lua_tostring(L, SLOT_SECOND),
                     lua_rawlen(L, SLOT_SECOND)))
     lua_pushvalue(L, SLOT_SECOND);
@@ -225,12 +219,24 @@ static bool build_unchanged(lua_State *L, struct request *r) {
   return true;
 }
 
-static void set_known_names(lua_State *L, struct transfer *t) {
+/* Copies the names that the polled operation has. False: one is missing. */
+static bool copy_names(lua_State *L) {
   static const char *const names[] = {"publisher", "offer", "id"};
-  set_names(L, t);
-  if (lua_istable(L, SLOT_FIRST))
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-      table_copy(L, SLOT_FIRST, SLOT_TABLE, names[i]);
+  bool all = true;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!table_copy(L, SLOT_FIRST, SLOT_TABLE, names[i]))
+      all = false;
+  return all;
+}
+
+/* What the polled operation knows comes before what its location says. */
+static void set_known_names(lua_State *L, struct transfer *t) {
+  if (!lua_istable(L, SLOT_FIRST)) {
+    set_names(L, t);
+  } else if (!copy_names(L)) {
+    set_names(L, t);
+    copy_names(L);
+  }
 }
 
 /* Fills the table from a changed answer whose tree, or nil, is on top. */

@@ -1,6 +1,6 @@
 /* transfer.c - one libcurl easy handle and what belongs to it.
  *
- * Transfers are pooled: a handle keeps its options, its parsed URL and its
+ * Transfers are pooled: a handle keeps its options, its parsed origin and its
  * buffers from one exchange to the next.
  */
 #include "cpp.h"
@@ -98,7 +98,7 @@ static bool set_constants(struct transfer *t) {
 static bool set_proxy(struct transfer *t, const struct settings *s,
                       bool plain) {
   if (plain)
-    return SET(PROXY, "");
+    return SET(PROXY, "") && SET(NOPROXY, "");
   return !s->proxy || (SET(PROXY, s->proxy) && SET(NOPROXY, ""));
 }
 
@@ -160,7 +160,7 @@ static bool configure(struct transfer *t, const struct settings *s,
 void transfer_free(struct transfer *t) {
   curl_easy_cleanup(t->easy);
   curl_url_cleanup(t->url);
-  buffer_free(&t->key);
+  buffer_free(&t->origin);
   buffer_free(&t->text);
   buffer_free(&t->lines);
   buffer_free(&t->nodes);
@@ -218,6 +218,12 @@ static bool add_token(struct transfer *t, const char *token) {
   return buffer_append(&t->lines, token, strlen(token) + 1);
 }
 
+/* libcurl would write the same line, anew for each request. A dry run is a
+ * command line whose reader expects plain text. */
+static bool add_encoding(struct transfer *t, const struct settings *s) {
+  return s->dry_run || add_line(t, "Accept-Encoding", "gzip");
+}
+
 /* libcurl's list is not const; it is only read. */
 static bool add_nodes(struct buffer *nodes, const char *line) {
   for (; *line; line += strlen(line) + 1) {
@@ -260,7 +266,7 @@ bool transfer_compose(struct request *r, const struct settings *s,
   answer_reset(&t->answer, post, s->max_body);
   return add_token(t, token) && add_id(r->client, t, s) &&
          add_line(t, "User-Agent", s->user_agent) &&
-         add_line(t, "Accept", "application/json") &&
+         add_line(t, "Accept", "application/json") && add_encoding(t, s) &&
          (!post || add_line(t, "Content-Type", type)) &&
          (!s->if_match || r->purpose != TO_CANCEL ||
           add_line(t, "If-Match", s->if_match)) &&
@@ -283,10 +289,15 @@ static bool set_method(struct transfer *t) {
                           t->body.data ? t->body.data : "") == CURLE_OK;
 }
 
+/* The path and query of the transfer's URL. */
+static const char *target_of(const struct transfer *t) {
+  return strchr(strstr(t->text.data, "://") + 3, '/');
+}
+
 bool transfer_prepare(struct transfer *t, const struct settings *s) {
   t->error[0] = '\0';
   return answer_reserve(&t->answer) &&
          configure(t, s, origin_is_plain(t->text.data)) && set_method(t) &&
-         curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, transfer_headers(t)) ==
-             CURLE_OK;
+         SET(REQUEST_TARGET, target_of(t)) &&
+         SET(HTTPHEADER, transfer_headers(t));
 }

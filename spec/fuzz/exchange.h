@@ -54,10 +54,8 @@ static inline void compose(lua_State *L, struct request *r) {
   const struct settings *s = lua_touserdata(L, SLOT_SETTINGS);
   transfer->request = r;
   r->transfer = transfer;
-  CHECK(location_resolve(transfer->url, ENDPOINT, POLLED) == VERDICT_OK);
-  CHECK(location_complete(transfer->url, ENDPOINT, s->api_version,
-                          &transfer->text) == VERDICT_OK);
-  CHECK(buffer_set(&transfer->key, "made", 4));
+  CHECK(location_aim(POLLED, ENDPOINT, ENDPOINT, s->api_version,
+                     &transfer->text) == VERDICT_OK);
   CHECK(transfer_compose(r, s, r->purpose == TO_TOKEN ? NULL : TOKEN));
   CHECK(answer_on_start(&transfer->answer, NULL, NULL, 0, 0) ==
         CURL_PREREQFUNC_OK);

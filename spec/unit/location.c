@@ -67,15 +67,9 @@ static void test_refused_origins(void) {
 
 /* ---- locations ---- */
 
-/* Resolves `text` against `origin` and completes it into `found`. */
 static enum verdict aim(const char *origin, const char *text,
                         struct buffer *found) {
-  CURLU *url = curl_url();
-  enum verdict verdict = location_resolve(url, origin, text);
-  if (verdict == VERDICT_OK)
-    verdict = location_complete(url, origin, VERSION, found);
-  curl_url_cleanup(url);
-  return verdict;
+  return location_aim(text, origin, origin, VERSION, found);
 }
 
 static bool leads_to(const char *text, const char *expected) {
@@ -145,17 +139,47 @@ static void test_refused_text(void) {
   buffer_free(&found);
 }
 
-static void test_without_version(void) {
-  CURLU *url = curl_url();
+static void test_base(void) {
+  static const char base[] = AT "/a/b?q=1";
   struct buffer found = {0};
-  CHECK(location_resolve(url, SERVICE, "/token") == VERDICT_OK);
-  CHECK(location_complete(url, SERVICE, NULL, &found) == VERDICT_OK);
-  CHECK(strcmp(found.data, AT "/token") == 0);
-  CHECK(location_resolve(url, NULL, "/other") == VERDICT_OK);
-  CHECK(location_complete(url, SERVICE, NULL, &found) == VERDICT_OK);
-  CHECK(strcmp(found.data, AT "/other") == 0);
+  CHECK(location_aim("/x", base, SERVICE, VERSION, &found) == VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/x?" V) == 0);
+  CHECK(location_aim("x", base, SERVICE, VERSION, &found) == VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/a/x?" V) == 0);
+  CHECK(location_aim("/x", "https://evil.example/", SERVICE, VERSION, &found) ==
+        VERDICT_FOREIGN);
   buffer_free(&found);
-  curl_url_cleanup(url);
+}
+
+static void test_without_version(void) {
+  struct buffer found = {0};
+  CHECK(location_aim("/token", SERVICE, SERVICE, NULL, &found) == VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/token") == 0);
+  CHECK(location_aim(AT "/token", SERVICE, SERVICE, NULL, &found) ==
+        VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/token") == 0);
+  buffer_free(&found);
+}
+
+/* A location that is complete is not parsed: one that is parsed, because its
+ * scheme is in capitals, must come out the same. */
+static void test_complete(void) {
+  static const char *const tails[] = {"/x?" V,        "//evil.example/?" V,
+                                      "/?" V,         "/:@evil.example?" V,
+                                      "/a/../b/.?" V, "/%zz/%2e%2e/%2F?" V,
+                                      "/x?" V "?#",   "/x?a=b;c&" V "&d=/?e",
+                                      "/\xc3\xa9?" V, "/\xff?" V "=\x80"};
+  for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+    struct buffer text = {0}, expected = {0};
+    buffer_add(&text, "HTTPS");
+    buffer_add(&text, SERVICE + 5);
+    buffer_add(&text, tails[i]);
+    CHECK(aim(SERVICE, text.data, &expected) == VERDICT_OK);
+    memcpy(text.data, "https", 5);
+    CHECK(leads_to(text.data, expected.data));
+    buffer_free(&text);
+    buffer_free(&expected);
+  }
 }
 
 /* ---- segments ---- */
@@ -198,7 +222,9 @@ int main(void) {
   test_completion();
   test_origin_rule();
   test_refused_text();
+  test_base();
   test_without_version();
+  test_complete();
   test_segments();
   return report();
 }
