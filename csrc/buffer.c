@@ -140,10 +140,14 @@ long answer_retry_after(const struct answer *a) {
 }
 
 static const char *const header_names[HEADER_COUNT] = {
-    "operation-location", "location",
-    "retry-after",        "date",
-    "x-ms-request-id",    "x-ms-correlation-id",
-    "content-length",     "transfer-encoding"};
+    [HEADER_OPERATION_LOCATION] = "operation-location",
+    [HEADER_LOCATION] = "location",
+    [HEADER_RETRY_AFTER] = "retry-after",
+    [HEADER_DATE] = "date",
+    [HEADER_REQUEST_ID] = "x-ms-request-id",
+    [HEADER_CORRELATION_ID] = "x-ms-correlation-id",
+    [HEADER_CONTENT_LENGTH] = "content-length",
+    [HEADER_TRANSFER_ENCODING] = "transfer-encoding"};
 
 /* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
 static int status_of(const char *line, size_t size) {

@@ -3,8 +3,7 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h> /* getentropy, where sys/random.h has it not */
+#include <unistd.h>
 
 #define TYPE "cpp.client"
 
@@ -17,36 +16,6 @@ enum user_value {
   USER_VALUES = REJECTED
 };
 
-/* A forked child shares the parent's sockets and its epoll set: there, nothing
- * here may touch them. */
-bool client_is_foreign(const struct client *c) { return c->owner != getpid(); }
-
-/* Writes a fresh random (version 4) UUID. */
-void client_uuid(struct client *c, char text[37]) {
-  static const char hex[] = "0123456789abcdef";
-  unsigned char *bytes;
-  char *out = text;
-  if (c->entropy_used + 16 > sizeof c->entropy) {
-    /* An id that is not random is of less use, and no reason to fail. */
-    if (getentropy(c->entropy, sizeof c->entropy) != 0)
-      memset(c->entropy, 0, sizeof c->entropy);
-    c->entropy_used = 0;
-  }
-  bytes = c->entropy + c->entropy_used;
-  c->entropy_used += 16;
-  bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
-  bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-  for (int i = 0; i < 16; i++) {
-    if (i == 4 || i == 6 || i == 8 || i == 10)
-      *out++ = '-';
-    *out++ = hex[bytes[i] >> 4];
-    *out++ = hex[bytes[i] & 15];
-  }
-  *out = '\0';
-}
-
-/* ---- Lua ---- */
-
 /* The client at a stack index, in whatever state. */
 struct client *client_check(lua_State *L, int index) {
   return luaL_checkudata(L, index, TYPE);
@@ -55,7 +24,7 @@ struct client *client_check(lua_State *L, int index) {
 /* The client at a stack index, fit for a new call. */
 struct client *client_usable(lua_State *L, int index) {
   struct client *c = client_check(L, index);
-  if (client_is_foreign(c))
+  if (engine_is_foreign(c))
     luaL_error(L,
                "this client belongs to process %d: after a fork, the child "
                "makes its own with cpp.client()",
@@ -139,7 +108,7 @@ static int collect_client(lua_State *L) {
   struct client *c = client_check(L, 1);
   c->exposed = false;
   engine_close(c);
-  if (!client_is_foreign(c))
+  if (!engine_is_foreign(c))
     engine_release(c);
   return 0;
 }
@@ -147,7 +116,7 @@ static int collect_client(lua_State *L) {
 /* The client at index 1, closed or not, in the process that it belongs to. */
 static struct client *client_own(lua_State *L) {
   struct client *c = client_check(L, 1);
-  return client_is_foreign(c) ? client_usable(L, 1) : c;
+  return engine_is_foreign(c) ? client_usable(L, 1) : c;
 }
 
 /* client:closed() --> boolean; policy asks before a call that would raise */
@@ -236,8 +205,7 @@ static int swap_wait(lua_State *L) {
   lua_getiuservalue(L, 1, WAIT);
   if (!given)
     return 1;
-  if (!lua_isnil(L, 2) && !lua_isfunction(L, 2) &&
-      luaL_getmetafield(L, 2, "__call") == LUA_TNIL)
+  if (!lua_isnil(L, 2) && !settings_is_callable(L, 2))
     return luaL_error(L, "wait: function expected, got %s",
                       luaL_typename(L, 2));
   lua_settop(L, 3);

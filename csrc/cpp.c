@@ -38,7 +38,7 @@ static void check_libcurl(lua_State *L) {
 }
 
 static bool is_fit(lua_State *L) {
-  return !lua_isnil(L, -1) && !client_is_foreign(client_check(L, -1)) &&
+  return !lua_isnil(L, -1) && !engine_is_foreign(client_check(L, -1)) &&
          !client_check(L, -1)->closed;
 }
 

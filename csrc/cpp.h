@@ -216,6 +216,7 @@ const struct settings *settings_derive(lua_State *L, int base, int given,
 void settings_push(lua_State *L, int index, const char *option);
 void settings_check_origin(lua_State *L, const char *name);
 void settings_check_id(lua_State *L, int index, const char *what);
+bool settings_is_callable(lua_State *L, int index);
 bool settings_is_header_text(const char *text, size_t size);
 void settings_fields(lua_State *L, int table, const char *const names[]);
 double settings_seconds(lua_State *L, int index, const char *what);
@@ -300,6 +301,7 @@ struct client {
 };
 
 double engine_clock(void);
+bool engine_is_foreign(const struct client *c);
 bool engine_open(struct client *c);
 void engine_close(struct client *c);
 void engine_release(struct client *c);
@@ -318,8 +320,6 @@ void client_register(lua_State *L);
 int client_new(lua_State *L);
 struct client *client_check(lua_State *L, int index);
 struct client *client_usable(lua_State *L, int index);
-bool client_is_foreign(const struct client *c);
-void client_uuid(struct client *c, char text[37]);
 void client_push_settings(lua_State *L, int index);
 bool client_push_wait(lua_State *L, int index, struct request *r, int request);
 void client_push_rejected(lua_State *L, int index);
@@ -364,6 +364,7 @@ void error_register(lua_State *L);
 int error_new(lua_State *L);
 void error_set(lua_State *L, int table, const char *kind, const char *code,
                const char *format, ...);
+void error_set_memory(lua_State *L, int table);
 void error_from_verdict(lua_State *L, int table, enum verdict verdict,
                         const char *origin);
 void error_from_transfer(lua_State *L, struct request *r);
@@ -373,7 +374,8 @@ void error_redact(lua_State *L, struct request *r);
 
 /* ---- text.c ------------------------------------------------------------ */
 
-void text_add_clean(luaL_Buffer *out, const char *text, size_t size);
+void text_push_bytes(lua_State *L, const struct buffer *b);
+void text_push_clean(lua_State *L, const char *text);
 bool text_push_redacted(lua_State *L, const char *text, size_t size,
                         const char *secret, size_t length);
 const char *text_push_masked(lua_State *L, const char *text);
@@ -404,6 +406,8 @@ void operation_read(lua_State *L, int table, const char *word);
 void operation_remember(lua_State *L, int table);
 bool operation_to_object(lua_State *L);
 bool operation_matches(lua_State *L, const char *filter);
+
+/* ---- table.c ----------------------------------------------------------- */
 
 int table_get(lua_State *L, int table, const char *name);
 const char *table_text(lua_State *L, int table, const char *name);

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Longest time in epoll_wait without a look at Lua's hooks: a signal that
  * arrives just before the wait does not interrupt it. */
@@ -31,6 +32,10 @@ double engine_clock(void) {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+/* A forked child shares the parent's sockets and its epoll set: there, nothing
+ * here may touch them. */
+bool engine_is_foreign(const struct client *c) { return c->owner != getpid(); }
 
 /* ---- lists of requests ---- */
 
@@ -193,18 +198,22 @@ static void end(struct client *c, struct request *r, enum cause cause) {
   check(c, curl_multi_remove_handle(c->multi, r->transfer->easy));
 }
 
+/* Why a request cannot be put into the air. */
+static enum cause hindrance(struct client *c, const struct request *r) {
+  if (c->closed)
+    return CAUSE_CLOSED;
+  if (engine_clock() >= r->deadline)
+    return CAUSE_TIMEOUT;
+  return engine_open(c) ? CAUSE_NONE : CAUSE_OUT_OF_MEMORY;
+}
+
 /* Puts a prepared request into the air. It may end here: then its cause says
  * why. */
 void engine_launch(struct client *c, struct request *r) {
   r->progress = FLYING;
   list_add(&c->flying, r);
-  if (c->closed || engine_clock() >= r->deadline) {
-    r->cause = c->closed ? CAUSE_CLOSED : CAUSE_TIMEOUT;
-    land(c, r);
-    return;
-  }
-  if (!engine_open(c)) {
-    r->cause = CAUSE_OUT_OF_MEMORY;
+  r->cause = hindrance(c, r);
+  if (r->cause != CAUSE_NONE) {
     land(c, r);
     return;
   }
@@ -390,7 +399,7 @@ void engine_leave(struct client *c, struct request *r) {
 }
 
 void engine_close(struct client *c) {
-  if (c->closed || client_is_foreign(c))
+  if (c->closed || engine_is_foreign(c))
     return;
   c->closed = true;
   while (c->flying.first)

@@ -38,6 +38,13 @@ void error_set(lua_State *L, int table, const char *kind, const char *code,
   set_type(L, table);
 }
 
+/* Memory may be there again: like every trouble that may pass, this one is
+ * retryable. */
+void error_set_memory(lua_State *L, int table) {
+  error_set(L, table, "transport", "out_of_memory", "out of memory");
+  table_set_boolean(L, table, "retryable", true);
+}
+
 /* ---- an exchange that brought no whole answer ---- */
 
 struct trouble {
@@ -146,7 +153,7 @@ static bool set_cause(lua_State *L, struct request *r) {
               "the client was closed during the call");
     return true;
   case CAUSE_OUT_OF_MEMORY:
-    error_set(L, SLOT_TABLE, "transport", "out_of_memory", "out of memory");
+    error_set_memory(L, SLOT_TABLE);
     return true;
   case CAUSE_NONE:
     break;
@@ -167,7 +174,7 @@ static bool set_stopped(lua_State *L, struct request *r) {
               "the headers of the answer never end");
     return true;
   case STOPPED_OUT_OF_MEMORY:
-    error_set(L, SLOT_TABLE, "transport", "out_of_memory", "out of memory");
+    error_set_memory(L, SLOT_TABLE);
     return true;
   case STOPPED_SECOND_POST:
     error_set(L, SLOT_TABLE, "transport", "connection_lost",
@@ -272,7 +279,7 @@ static void take_document(lua_State *L) {
 }
 
 static void take_body(lua_State *L, const struct answer *a) {
-  lua_pushlstring(L, a->body.data ? a->body.data : "", a->body.length);
+  text_push_bytes(L, &a->body);
   if (a->body.length && json_decode(L, lua_gettop(L))) {
     if (lua_istable(L, -1))
       take_document(L);
@@ -390,10 +397,24 @@ static void redact(lua_State *L, const char *secret) {
     redact_field(L, fields[i], secret);
 }
 
-/* The secret went out as part of a form: an echo may be of either kind. */
+/* Redacts a secret as a JSON text that echoes it may write it. */
+static void redact_in_json(lua_State *L, const char *secret) {
+  size_t size;
+  const char *quoted;
+  lua_pushstring(L, secret);
+  json_encode(L, lua_gettop(L));
+  quoted = lua_tolstring(L, -1, &size);
+  lua_pushlstring(L, quoted + 1, size - 2);
+  redact(L, lua_tostring(L, -1));
+  lua_pop(L, 3);
+}
+
+/* The secret went out as part of a form, and an answer is most often JSON: an
+ * echo may be of any kind. */
 static void redact_client_secret(lua_State *L, struct transfer *t,
                                  const char *secret) {
   redact(L, secret);
+  redact_in_json(L, secret);
   if (!t)
     return;
   buffer_clear(&t->nodes); /* no longer in use */
@@ -422,7 +443,6 @@ void error_redact(lua_State *L, struct request *r) {
 /* "message [kind/code, HTTP 404, request 7f3a…]" */
 static int to_string(lua_State *L) {
   const char *message, *kind, *code, *status, *id;
-  luaL_Buffer out;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   message = table_text(L, 1, "message");
@@ -433,10 +453,7 @@ static int to_string(lua_State *L) {
   lua_pushfstring(L, "%s [%s/%s%s%s%s%s]", message ? message : "error",
                   kind ? kind : "?", code ? code : "?", status ? ", HTTP " : "",
                   status ? status : "", id ? ", request " : "", id ? id : "");
-  message = lua_tostring(L, -1);
-  luaL_buffinit(L, &out);
-  text_add_clean(&out, message, strlen(message));
-  luaL_pushresult(&out);
+  text_push_clean(L, lua_tostring(L, -1));
   return 1;
 }
 

@@ -13,54 +13,13 @@
 /* Registry key of the decoded documents: operation -> tree, weak both ways. */
 static char trees_key;
 
-/* ---- tables ---- */
-
-/* Pushes the raw field of a table and returns its type. */
-int table_get(lua_State *L, int table, const char *name) {
-  table = lua_absindex(L, table);
-  lua_pushstring(L, name);
-  return lua_rawget(L, table);
-}
-
-/* Pushes a raw field; its text, or NULL where it is no string or number. */
-const char *table_text(lua_State *L, int table, const char *name) {
-  int type = table_get(L, table, name);
-  return type == LUA_TSTRING || type == LUA_TNUMBER ? lua_tostring(L, -1)
-                                                    : NULL;
-}
-
-void table_set_string(lua_State *L, int table, const char *name,
-                      const char *text) {
-  lua_pushstring(L, text);
-  lua_setfield(L, table, name);
-}
-
-void table_set_integer(lua_State *L, int table, const char *name,
-                       lua_Integer value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, table, name);
-}
-
-void table_set_boolean(lua_State *L, int table, const char *name, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, table, name);
-}
-
-/* Copies a raw field; false, and nothing is done, where it is absent. */
-bool table_copy(lua_State *L, int from, int to, const char *name) {
-  if (table_get(L, from, name) == LUA_TNIL) {
-    lua_pop(L, 1);
-    return false;
-  }
-  lua_setfield(L, to, name);
-  return true;
-}
-
 /* ---- words ---- */
 
 static const char *const state_names[] = {
-    "accepted",  "not_started", "running",  "waiting_for_publisher_review",
-    "succeeded", "failed",      "canceled", "unknown"};
+    [ACCEPTED] = "accepted",   [NOT_STARTED] = "not_started",
+    [RUNNING] = "running",     [WAITING] = "waiting_for_publisher_review",
+    [SUCCEEDED] = "succeeded", [FAILED] = "failed",
+    [CANCELED] = "canceled",   [UNKNOWN] = "unknown"};
 
 /* The service's words, folded. Documented are not started, running, failed and
  * completed; the rest is seen in samples and public clients. */
@@ -275,8 +234,7 @@ bool operation_matches(lua_State *L, const char *filter) {
 
 /* "contoso/vm: running (Running), 41 %, https://…" */
 static int to_string(lua_State *L) {
-  const char *offer, *publisher, *state, *status, *progress, *location, *text;
-  luaL_Buffer out;
+  const char *offer, *publisher, *state, *status, *progress, *location;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   publisher = table_text(L, 1, "publisher");
@@ -285,15 +243,14 @@ static int to_string(lua_State *L) {
   status = table_text(L, 1, "status");
   progress = table_text(L, 1, "progress");
   location = table_text(L, 1, "location");
-  text = lua_pushfstring(
-      L, "%s%s%s: %s%s%s%s%s%s%s%s%s", publisher ? publisher : "operation",
-      offer ? "/" : "", offer ? offer : "", state ? state : "?",
-      status ? " (" : "", status ? status : "", status ? ")" : "",
-      progress ? ", " : "", progress ? progress : "", progress ? " %" : "",
-      location ? ", " : "", location ? location : "");
-  luaL_buffinit(L, &out);
-  text_add_clean(&out, text, strlen(text));
-  luaL_pushresult(&out);
+  text_push_clean(
+      L, lua_pushfstring(L, "%s%s%s: %s%s%s%s%s%s%s%s%s",
+                         publisher ? publisher : "operation", offer ? "/" : "",
+                         offer ? offer : "", state ? state : "?",
+                         status ? " (" : "", status ? status : "",
+                         status ? ")" : "", progress ? ", " : "",
+                         progress ? progress : "", progress ? " %" : "",
+                         location ? ", " : "", location ? location : ""));
   return 1;
 }
 

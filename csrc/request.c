@@ -27,7 +27,7 @@ const struct settings *request_settings(lua_State *L) {
 static int request_close(lua_State *L) {
   struct request *r = luaL_checkudata(L, 1, TYPE);
   struct client *c = r->client;
-  if (c && !client_is_foreign(c))
+  if (c && !engine_is_foreign(c))
     engine_leave(c, r);
   r->client = NULL;
   return 0;
@@ -104,7 +104,7 @@ static int refuse(lua_State *L) {
 }
 
 static int refuse_memory(lua_State *L) {
-  error_set(L, SLOT_TABLE, "transport", "out_of_memory", "out of memory");
+  error_set_memory(L, SLOT_TABLE);
   error_exchange(L, request_of(L));
   return refuse(L);
 }
@@ -141,7 +141,7 @@ static int finish(lua_State *L) {
 static void step_here(lua_State *L, struct request *r, double seconds) {
   if (!r->client)
     luaL_error(L, "the request was closed by the wait function");
-  if (client_is_foreign(r->client))
+  if (engine_is_foreign(r->client))
     client_usable(L, SLOT_CLIENT);
   engine_step(L, r->client, seconds);
 }
@@ -217,7 +217,7 @@ static int token_given(lua_State *L, int status, lua_KContext context) {
   size_t size;
   const char *token;
   (void)status, (void)context;
-  if (client_is_foreign(request_of(L)->client))
+  if (engine_is_foreign(request_of(L)->client))
     client_usable(L, SLOT_CLIENT);
   lua_settop(L, SLOT_TOP + 2);
   if (lua_isnil(L, SLOT_TOP + 1) || lua_isboolean(L, SLOT_TOP + 1))

@@ -24,10 +24,6 @@ static void set_exchange(lua_State *L, const struct transfer *t) {
   operation_set_type(L, SLOT_TABLE);
 }
 
-static void push_body(lua_State *L, const struct answer *a) {
-  lua_pushlstring(L, a->body.data ? a->body.data : "", a->body.length);
-}
-
 static bool is_blank(const struct answer *a) {
   return a->body.length == 0 ||
          strspn(a->body.data, " \t\r\n") == a->body.length;
@@ -173,7 +169,7 @@ static bool build_cancel(lua_State *L, struct request *r) {
   int status = t->answer.status;
   if (status != 200 && status != 202)
     return fail_status(L, r);
-  push_body(L, &t->answer);
+  text_push_bytes(L, &t->answer.body);
   if (status == 200 && !is_blank(&t->answer)) {
     if (!json_decode(L, SLOT_TOP + 1))
       return fail_json(L, r);
@@ -264,7 +260,7 @@ static bool build_poll(lua_State *L, struct request *r) {
   response_set_location(L, r);
   if (is_unchanged(L, a))
     return build_unchanged(L, r);
-  push_body(L, a);
+  text_push_bytes(L, &a->body);
   if (is_blank(a) || !json_decode(L, SLOT_TOP + 1)) {
     if (status == 200 && !is_blank(a))
       return fail_json(L, r);
@@ -281,7 +277,7 @@ static bool build_status(lua_State *L, struct request *r) {
   const struct answer *a = &r->transfer->answer;
   if (a->status != 200)
     return fail_status(L, r);
-  push_body(L, a);
+  text_push_bytes(L, &a->body);
   if (!json_decode(L, SLOT_TOP + 1))
     return fail_json(L, r);
   set_exchange(L, r->transfer);
@@ -378,7 +374,7 @@ static bool build_list(lua_State *L, struct request *r) {
   const struct answer *a = &r->transfer->answer;
   if (a->status != 200)
     return fail_status(L, r);
-  push_body(L, a);
+  text_push_bytes(L, &a->body);
   if (!json_decode(L, SLOT_TOP + 1))
     return fail_json(L, r);
   if (!is_array(L))
@@ -410,7 +406,7 @@ static bool build_token(lua_State *L, struct request *r) {
   const struct answer *a = &r->transfer->answer;
   if (a->status != 200)
     return fail_status(L, r);
-  push_body(L, a);
+  text_push_bytes(L, &a->body);
   if (!json_decode(L, SLOT_TOP + 1) || !lua_istable(L, -1) ||
       table_get(L, -1, "access_token") != LUA_TSTRING || lua_rawlen(L, -1) == 0)
     return fail_protocol(L, r, "invalid_token_answer",
@@ -446,7 +442,7 @@ static bool has_whole_document(lua_State *L, const struct answer *a) {
   bool whole;
   if (answer_header(a, HEADER_CONTENT_LENGTH) || a->body.length == 0)
     return false;
-  push_body(L, a);
+  text_push_bytes(L, &a->body);
   whole = json_decode(L, lua_gettop(L)) && lua_istable(L, -1);
   lua_settop(L, SLOT_TOP);
   return whole;

@@ -73,10 +73,10 @@ static void check_header_value(lua_State *L, const char *name, void *field) {
     luaL_error(L, "option '%s' holds a control character", name);
 }
 
-static bool is_callable(lua_State *L) {
-  if (lua_isfunction(L, -1))
+bool settings_is_callable(lua_State *L, int index) {
+  if (lua_isfunction(L, index))
     return true;
-  if (luaL_getmetafield(L, -1, "__call") == LUA_TNIL)
+  if (luaL_getmetafield(L, index, "__call") == LUA_TNIL)
     return false;
   lua_pop(L, 1);
   return true;
@@ -86,7 +86,7 @@ static bool is_callable(lua_State *L) {
 static void check_token(lua_State *L, const char *name, void *field) {
   struct settings *s = field;
   s->token = NULL;
-  s->token_function = is_callable(L);
+  s->token_function = settings_is_callable(L, -1);
   if (s->token_function)
     return;
   if (lua_type(L, -1) != LUA_TSTRING)
@@ -149,7 +149,7 @@ static void check_boolean(lua_State *L, const char *name, void *field) {
 }
 
 static void check_callable(lua_State *L, const char *name, void *field) {
-  if (!is_callable(L))
+  if (!settings_is_callable(L, -1))
     type_error(L, name, "function");
   *(bool *)field = true;
 }
@@ -159,6 +159,9 @@ static void check_http_version(lua_State *L, const char *name, void *field) {
   if (strcmp(text, "1.1") != 0 && strcmp(text, "2") != 0)
     luaL_error(L, "option '%s' must be \"1.1\" or \"2\", not \"%s\"", name,
                text);
+  if (*text == '2' &&
+      !(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2))
+    luaL_error(L, "option '%s': this libcurl has no HTTP/2", name);
   *(enum http_version *)field = *text == '1' ? HTTP_1_1 : HTTP_2;
 }
 

@@ -3,6 +3,11 @@
 
 #include <string.h>
 
+/* Pushes the bytes of a buffer, which may never have held any. */
+void text_push_bytes(lua_State *L, const struct buffer *b) {
+  lua_pushlstring(L, b->data ? b->data : "", b->length);
+}
+
 /* Pushes libcurl's text without the user info of a proxy's URL that it may
  * quote. */
 const char *text_push_masked(lua_State *L, const char *text) {
@@ -71,21 +76,23 @@ static bool is_control(const unsigned char *text, size_t length) {
   return length == 2 && text[0] == 0xc2 && text[1] < 0xa0;
 }
 
-/* Appends text fit for one line of a terminal: control characters, the C1 ones
+/* Pushes text fit for one line of a terminal: control characters, the C1 ones
  * too, become spaces, and bytes that are not UTF-8 question marks. */
-void text_add_clean(luaL_Buffer *out, const char *text, size_t size) {
+void text_push_clean(lua_State *L, const char *text) {
   const unsigned char *at = (const unsigned char *)text;
-  while (size) {
-    size_t length = utf8_size(at, size);
+  size_t size = strlen(text), length;
+  luaL_Buffer out;
+  luaL_buffinit(L, &out);
+  for (; size; at += length, size -= length) {
+    length = utf8_size(at, size);
     if (length == 0) {
-      luaL_addchar(out, '?');
+      luaL_addchar(&out, '?');
       length = 1;
     } else if (is_control(at, length)) {
-      luaL_addchar(out, ' ');
+      luaL_addchar(&out, ' ');
     } else {
-      luaL_addlstring(out, (const char *)at, length);
+      luaL_addlstring(&out, (const char *)at, length);
     }
-    at += length;
-    size -= length;
   }
+  luaL_pushresult(&out);
 }

@@ -139,7 +139,7 @@ void trace_fill_dry_run(lua_State *L, struct request *r) {
   table_set_string(L, SLOT_TABLE, "url", t->text.data);
   set_headers(L, t);
   if (t->answer.post) {
-    lua_pushlstring(L, t->body.data ? t->body.data : "", t->body.length);
+    text_push_bytes(L, &t->body);
     lua_setfield(L, SLOT_TABLE, "body");
   }
   lua_pushvalue(L, SLOT_TABLE);

@@ -10,7 +10,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <unistd.h> /* getentropy, where sys/random.h has it not */
 
 /* Milliseconds for which sent bytes may stay without acknowledgement. libcurl
  * keeps an HTTP/2 connection whose exchange timed out, and would send every
@@ -102,9 +104,13 @@ static bool set_proxy(struct transfer *t, const struct settings *s,
   return !s->proxy || (SET(PROXY, s->proxy) && SET(NOPROXY, ""));
 }
 
+static bool has_http2(void) {
+  return curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2;
+}
+
 static bool set_http_version(struct transfer *t, const struct settings *s,
                              bool plain) {
-  if (s->http_version == HTTP_1_1)
+  if (s->http_version == HTTP_1_1 || !has_http2())
     return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   if (plain)
     return s->http_version == HTTP_ANY ||
@@ -195,12 +201,36 @@ static bool add_line(struct transfer *t, const char *name, const char *value) {
          buffer_append(&t->lines, value, strlen(value) + 1);
 }
 
+/* Writes a fresh random (version 4) UUID. */
+static void write_uuid(struct client *c, char text[37]) {
+  static const char hex[] = "0123456789abcdef";
+  unsigned char *bytes;
+  char *out = text;
+  if (c->entropy_used + 16 > sizeof c->entropy) {
+    /* An id that is not random is of less use, and no reason to fail. */
+    if (getentropy(c->entropy, sizeof c->entropy) != 0)
+      memset(c->entropy, 0, sizeof c->entropy);
+    c->entropy_used = 0;
+  }
+  bytes = c->entropy + c->entropy_used;
+  c->entropy_used += 16;
+  bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
+  bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
+  for (int i = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10)
+      *out++ = '-';
+    *out++ = hex[bytes[i] >> 4];
+    *out++ = hex[bytes[i] & 15];
+  }
+  *out = '\0';
+}
+
 static bool add_id(struct client *c, struct transfer *t,
                    const struct settings *s) {
   char uuid[37];
   const char *id = s->client_request_id;
   if (!id) {
-    client_uuid(c, uuid);
+    write_uuid(c, uuid);
     id = uuid;
   }
   if (!add_line(t, "x-ms-client-request-id", id))

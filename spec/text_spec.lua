@@ -91,6 +91,7 @@ describe("an error", function()
       assert.same({ "bad ***", "in *** and ***" }, { err.code, err.message })
       assert.is_nil(texts(err):find(SECRET, 1, true))
       assert.is_nil(texts(err):find(sent, 1, true))
+      assert.is_nil(err.body:find(cjson.encode(SECRET):sub(2, -2), 1, true))
     end)
   end)
 

@@ -52,6 +52,8 @@ local function check_error(err)
     assert(type(err[name]) == "string", "an error without " .. name)
   end
   assert(err.code ~= "timeout", tostring(err))
+  assert(err.code ~= "out_of_memory" or err.retryable, "memory is not for ever: "
+    .. tostring(err))
   return tostring(err)
 end
 
