@@ -142,9 +142,9 @@ soak: packages-check lua_modules/.built
 	@.ci/tally "$(LUA) $(SUITE) spec/soak/cancels.lua" \
 		"$(LUA) $(SUITE) spec/soak/polls.lua"
 
-# In network namespaces, which root may make.
+# In network and mount namespaces, which root may make.
 network: packages-check lua_modules/.built
-	$(LUA) $(SUITE) spec/network/link.lua
+	$(LUA) $(SUITE) spec/network/link.lua spec/network/store.lua
 
 packages-demo packages-test packages-check packages-bench: packages-%:
 	@.ci/packages $*

@@ -42,6 +42,7 @@ build = {
         "csrc/request.c",
         "csrc/response.c",
         "csrc/settings.c",
+        "csrc/store.c",
         "csrc/table.c",
         "csrc/text.c",
         "csrc/trace.c",

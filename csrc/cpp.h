@@ -154,6 +154,11 @@ bool poller_watch(struct poller *p, int fd, int events);
 void poller_wake(struct poller *p, bool awake);
 int poller_wait(struct poller *p, struct ready *ready, int max, int timeout);
 
+/* ---- store.c ----------------------------------------------------------- */
+
+bool store_is_twice(const char *folder, const char *file);
+bool store_folder_is_enough(void);
+
 /* ---- location.c -------------------------------------------------------- */
 
 enum verdict {

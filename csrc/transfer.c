@@ -118,11 +118,17 @@ static bool set_http_version(struct transfer *t, const struct settings *s,
   return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) && SET(PIPEWAIT, 1L);
 }
 
+/* The system's store. */
+static bool set_default_ca(struct transfer *t) {
+  return !store_folder_is_enough() ||
+         (SET(CAINFO, NULL) && SET(PROXY_CAINFO, NULL));
+}
+
 /* What is given stands in for the system's store as a whole, both file and
  * path, for an https proxy too. */
 static bool set_ca(struct transfer *t, const struct settings *s) {
   if (!s->ca_file && !s->ca_path)
-    return true;
+    return set_default_ca(t);
   return SET(CAINFO, s->ca_file) && SET(CAPATH, s->ca_path) &&
          SET(PROXY_CAINFO, s->ca_file) && SET(PROXY_CAPATH, s->ca_path);
 }
