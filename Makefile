@@ -113,15 +113,17 @@ build/tsan/threads: spec/oom/threads.c $(SOURCES)
 	$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=thread -I$(LUA_INCDIR) \
 		-o $@ $< csrc/*.c -l$(LUA_LIB) -lcurl -lm
 
-# libFuzzer targets, two at a time, each for FUZZ_SECONDS. An hour each:
+# libFuzzer targets, FUZZ_JOBS at a time, each for FUZZ_SECONDS. An hour each:
 # make fuzz FUZZ_SECONDS=3600
 FUZZ_SECONDS = 60
+FUZZ_JOBS = 2
 FUZZERS = $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
 FUZZ_FLAGS = -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 	-I$(LUA_INCDIR) -Icsrc -fsanitize=address,undefined
 
 fuzz: packages-check $(FUZZERS:%=build/fuzz/%)
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) spec/fuzz/run.sh $(FUZZERS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_JOBS=$(FUZZ_JOBS) \
+		spec/fuzz/run.sh $(FUZZERS)
 
 build/fuzz/csrc.a: $(SOURCES)
 	@mkdir -p $(@D)/csrc

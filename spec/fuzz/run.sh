@@ -1,7 +1,8 @@
 #!/bin/sh
-# run.sh TARGET…: runs each fuzz target for FUZZ_SECONDS, two at a time, on the
-# seeds in corpus/TARGET and what earlier runs found in build/fuzz/corpus/.
-# A target that breaks leaves its input in build/fuzz/ and counts as failed.
+# run.sh TARGET…: runs each fuzz target for FUZZ_SECONDS, FUZZ_JOBS of them at a
+# time, on the seeds in corpus/TARGET and what earlier runs found in
+# build/fuzz/corpus/. A target that breaks leaves its input in build/fuzz/ and
+# counts as failed.
 set -u
 here=$(dirname "$0")
 work=build/fuzz
@@ -31,13 +32,13 @@ fuzz() {
   esac
 }
 
-one_by_one() {
-  for name; do
-    mkdir -p "$work/corpus/$name"
-    fuzz "$name" >"$work/$name.log" 2>&1
-    echo $? >"$work/$name.status"
-  done
-}
+# The script again, for one target.
+if [ "$1" = --one ]; then
+  mkdir -p "$work/corpus/$2"
+  fuzz "$2" >"$work/$2.log" 2>&1
+  echo $? >"$work/$2.status"
+  exit
+fi
 
 report() {
   log=$work/$1.log
@@ -53,17 +54,7 @@ report() {
   fi
 }
 
-first= second=
-for name; do
-  if [ ${#first} -le ${#second} ]; then
-    first="$first $name"
-  else
-    second="$second $name"
-  fi
-done
-one_by_one $first &
-one_by_one $second
-wait
+printf '%s\n' "$@" | xargs -n 1 -P "${FUZZ_JOBS:-2}" "$0" --one
 
 passed=0 failed=0
 for name; do report "$name"; done
