@@ -37,6 +37,16 @@ static void check_libcurl(lua_State *L) {
                   "another build with TLS");
 }
 
+/* To be called before anything that an older Lua lacks. */
+static void check_lua(lua_State *L) {
+#ifdef __ELF__
+  if (lua_toclose == NULL)
+    luaL_error(L, "cpp: Lua 5.4 is needed, and this is an older one: install "
+                  "lua5.4 (Debian, Ubuntu, Alpine) or lua (Fedora)");
+#endif
+  luaL_checkversion(L);
+}
+
 static bool is_fit(lua_State *L) {
   return !lua_isnil(L, -1) && !engine_is_foreign(client_check(L, -1)) &&
          !client_check(L, -1)->closed;
@@ -75,7 +85,7 @@ LUAMOD_API int luaopen_cpp(lua_State *L) {
                                        {"client", client_new},
                                        {"error", error_new},
                                        {NULL, NULL}};
-  luaL_checkversion(L);
+  check_lua(L);
   pthread_once(&once, init_process);
   check_libcurl(L);
   json_register(L);

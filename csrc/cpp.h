@@ -34,6 +34,31 @@ Ubuntu), libcurl-devel (Fedora, openSUSE) or curl-dev (Alpine)"
 #if LUA_VERSION_NUM != 504
 #error "Lua 5.4 is needed: install liblua5.4-dev and build for Lua 5.4"
 #endif
+/* What older Luas lack. Weak, so that one of them can load the library, to be
+ * told by luaopen_cpp what it needs in place of a linker's message. */
+#ifdef __ELF__
+#pragma weak luaL_checkversion_
+#pragma weak luaL_prepbuffsize
+#pragma weak luaL_setfuncs
+#pragma weak luaL_setmetatable
+#pragma weak lua_absindex
+#pragma weak lua_callk
+#pragma weak lua_copy
+#pragma weak lua_getglobal
+#pragma weak lua_getiuservalue
+#pragma weak lua_isinteger
+#pragma weak lua_newuserdatauv
+#pragma weak lua_pcallk
+#pragma weak lua_rawgetp
+#pragma weak lua_rawlen
+#pragma weak lua_rawsetp
+#pragma weak lua_rotate
+#pragma weak lua_setiuservalue
+#pragma weak lua_toclose
+#pragma weak lua_tointegerx
+#pragma weak lua_tonumberx
+#pragma weak lua_warning
+#endif
 #endif
 
 /* Only luaopen_cpp leaves the library. */
