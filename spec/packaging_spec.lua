@@ -9,6 +9,11 @@ local function shell(command)
   return ok == true, output
 end
 
+-- Runs commands with a folder of their own, $folder, that goes with them.
+local function in_folder(commands)
+  return shell("folder=$(mktemp -d) && trap 'rm -rf \"$folder\"' EXIT\n" .. commands)
+end
+
 local function lines(command)
   local ok, output = shell(command)
   assert(ok, output)
@@ -94,12 +99,19 @@ describe("cpp.so", function()
   end)
 end)
 
-describe("a compiler without libcurl's headers", function()
+describe("a part that is missing is named, with what to install:", function()
+  local TREE = "env -u LUA_INIT LUA_PATH= LUA_CPATH=lua_modules/lib/lua/5.4/?.so "
+
+  local function refused(command, pattern)
+    local ok, output = in_folder(command)
+    assert.is_false(ok, output)
+    assert.matches(pattern, output)
+  end
+
   -- Compiles with the system's include folders, each copied as links, less
   -- what is called `hidden` in them.
   local function compile(hidden)
-    return shell(([[
-      folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
+    return in_folder(([[
       incdir=$(luarocks --lua-version 5.4 config variables.LUA_INCDIR)
       set -- -nostdinc
       for path in $(cc -E -v -x c /dev/null 2>&1 |
@@ -112,14 +124,108 @@ describe("a compiler without libcurl's headers", function()
       cc -fsyntax-only "$@" -I"$incdir" csrc/cpp.c]]):format(hidden))
   end
 
-  it("is told which package to install", function()
+  it("libcurl's headers", function()
     local ok, output = compile "curl"
     assert.is_false(ok)
     assert.matches("#error .*libcurl4%-openssl%-dev", output)
+    ok, output = compile "no-such-header"
+    assert.is_true(ok, output)
   end)
 
-  it("is the only one that fails", function()
-    local ok, output = compile "no-such-header"
+  it("lua-cjson", function()
+    refused(TREE .. "lua5.4 -e 'require [[cpp]]'",
+      "lua%-cjson is missing: luarocks install lua%-cjson, or apt%-get install lua%-cjson")
+  end)
+
+  -- Loads the module onto a libcurl that says of itself what `line` sets.
+  local function load_with(line)
+    return ([[
+      cc -shared -fPIC -o "$folder/other.so" -x c - -Wl,--no-as-needed -lcurl <<'END' || exit 0
+      #define _GNU_SOURCE
+      #include <curl/curl.h>
+      #include <dlfcn.h>
+      curl_version_info_data *curl_version_info(CURLversion age) {
+        static curl_version_info_data info;
+        curl_version_info_data *(*real)(CURLversion);
+        *(void **)&real = dlsym(RTLD_NEXT, "curl_version_info");
+        info = *real(age);
+        info.%s;
+        return &info;
+      }
+END
+      LD_PRELOAD="$folder/other.so" lua5.4 -e '
+        package.cpath = "lua_modules/lib/lua/5.4/?.so;" .. package.cpath
+        require "cpp"' ]]):format(line)
+  end
+
+  it("TLS in libcurl", function()
+    refused(load_with "features &= ~CURL_VERSION_SSL", "libcurl has no TLS: install libcurl4")
+    assert.is_true(in_folder(load_with "features |= CURL_VERSION_SSL"))
+  end)
+
+  it("a libcurl that is new enough", function()
+    refused(load_with 'version_num = 0x075000, info.version = "7.80.0"',
+      "libcurl 7%.81 or newer is needed, this is 7%.80%.0")
+  end)
+
+  it("Lua 5.4, where an older one loads the library", function()
+    local found = 0
+    for _, lua in ipairs { "lua5.1", "lua5.2", "lua5.3", "luajit" } do
+      if shell("command -v " .. lua) then
+        found = found + 1
+        refused(TREE .. lua .. " -e 'require [[cpp]]'",
+          "cpp: Lua 5%.4 is needed, and this is an older one: install lua5%.4")
+      end
+    end
+    if found == 0 then
+      return pending "no older Lua here"
+    end
+  end)
+
+  it("Lua 5.4, where another LuaRocks builds the rock", function()
+    if not shell "command -v lua5.1" then
+      return pending "no lua5.1 here"
+    end
+    local ok, output = in_folder("LUAROCKS_CONFIG=.ci/luarocks.lua " ..
+      'luarocks --lua-version 5.1 make --tree "$folder" ' .. rockspec_file)
+    assert.is_false(ok)
+    assert.matches("Could not satisfy dependency lua >= 5%.4", output)
+  end)
+end)
+
+-- As the README's lines do it, in folders whose names hold a space.
+describe("the rock", function()
+  it("works from another folder, and goes without a trace", function()
+    local ok, output = in_folder [[
+      set -eu
+      export LUAROCKS_CONFIG="$PWD/.ci/luarocks.lua" HOME="$folder"
+      unset LUA_PATH LUA_CPATH LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT
+      mkdir "$folder/a copy"
+      tar -c --exclude=./.git --exclude=./build --exclude=./lua_modules --exclude='*.o' . |
+        tar -x -C "$folder/a copy"
+      cd "$folder/a copy"
+      git init -q
+      git add .
+      rocks="luarocks --lua-version 5.4"
+      $rocks make --tree "$folder/a tree" >"$folder/log" 2>&1 || cat "$folder/log"
+
+      cd "$folder"
+      mv "a copy" "gone"
+      eval "$($rocks --tree "$folder/a tree" path)"
+      lua5.4 -e 'print(require "cpp"._VERSION, require "cpp.workflow" ~= nil)'
+      cloudpartner --version
+      cloudpartner --help | head -n 1
+
+      $rocks remove --tree "$folder/a tree" cloud-partner-portal >"$folder/log" 2>&1 ||
+        cat "$folder/log"
+      cd "$folder/a tree"
+      find . -type f
+      cd ../gone
+      test -z "$(git status --porcelain | grep -v "^A  ")"]]
     assert.is_true(ok, output)
+    assert.equal(table.concat({
+      "dev\ttrue", "cloudpartner dev", "Usage: cloudpartner [-h] [--version] <command> ...",
+      "./lib/luarocks/rocks-5.4/manifest", "",
+    }, "\n"), output)
   end)
 end)
