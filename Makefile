@@ -14,7 +14,7 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 .PHONY: all demo test check lint unit gc asan poll valgrind oom tsan bench clean
-.PHONY: fuzz soak network
+.PHONY: fuzz soak network release
 .PHONY: packages-demo packages-test packages-check packages-bench
 
 all: lua_modules/.built
@@ -48,9 +48,10 @@ check: packages-check
 lint: packages-check
 	@.ci/lint "$(LUA_INCDIR)"
 
-# The suite in unusual circumstances. packaging_spec is about the rock that
-# users build. gtest names a case before it runs: a sanitizer's report has none.
-SUITE = spec/run.lua --exclude-pattern=packaging_spec -o gtest
+# The suite in unusual circumstances. packaging_spec and release_spec are about
+# the rock that users build. gtest names a case before it runs: a sanitizer's report has none.
+SUITE = spec/run.lua --exclude-pattern=packaging_spec \
+	--exclude-pattern=release_spec -o gtest
 
 gc: packages-test lua_modules/.built
 	CPP_TEST_GC=1 $(LUA) $(SUITE)
@@ -155,6 +156,11 @@ packages-demo packages-test packages-check packages-bench: packages-%:
 # QUICK=1: two minutes instead of ten.
 bench: packages-bench lua_modules/.built
 	$(LUA) spec/bench/run.lua $(if $(QUICK),quick)
+
+# Checks that version, tag, CHANGELOG.md and rockspec agree, and writes the
+# rockspec of the release; publishes nothing.
+release:
+	@$(LUA) .ci/release.lua $(ROCKSPEC)
 
 clean:
 	rm -rf lua_modules build cpp.so csrc/*.o

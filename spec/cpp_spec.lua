@@ -20,10 +20,8 @@ describe("the module", function()
     assert.equal(cjson.decode("[null]")[1], cpp.null)
   end)
 
-  it("has the version of its rockspec", function()
-    local pipe <close> = io.popen "ls *.rockspec"
-    local name = "cloud-partner-portal-" .. cpp._VERSION .. "-1.rockspec"
-    assert.equal(name, pipe:read "l")
+  it("has the version of a release, or is between two", function()
+    assert.is_truthy(cpp._VERSION == "dev" or cpp._VERSION:find "^%d+%.%d+%.%d+$")
   end)
 
   it("makes no globals", function()

@@ -1,5 +1,6 @@
 -- The rock as users get it.
 local rockspec_file = "cloud-partner-portal-dev-1.rockspec"
+local version = require "cpp"._VERSION
 local library = "lua_modules/lib/lua/5.4/cpp.so"
 
 local function shell(command)
@@ -224,7 +225,8 @@ describe("the rock", function()
       test -z "$(git status --porcelain | grep -v "^A  ")"]]
     assert.is_true(ok, output)
     assert.equal(table.concat({
-      "dev\ttrue", "cloudpartner dev", "Usage: cloudpartner [-h] [--version] <command> ...",
+      version .. "\ttrue", "cloudpartner " .. version,
+      "Usage: cloudpartner [-h] [--version] <command> ...",
       "./lib/luarocks/rocks-5.4/manifest", "",
     }, "\n"), output)
   end)

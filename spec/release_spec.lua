@@ -1,0 +1,150 @@
+-- `make release`: what disagrees is named, and what agrees becomes a rockspec
+-- that installs what was tagged.
+local shell = require "cpp.emulator.shell"
+
+-- A clone that nobody's git configuration reaches.
+local PRELUDE = [[
+set -eu
+unset MAKEFLAGS MAKELEVEL MFLAGS LUA_PATH_5_4 LUA_CPATH_5_4
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.com GIT_AUTHOR_DATE='1700000000 +0000'
+export GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@example.com
+export GIT_COMMITTER_DATE="$GIT_AUTHOR_DATE"
+version() { sed -i "s/CPP_VERSION \".*\"/CPP_VERSION \"$1\"/" csrc/cpp.h; }
+section() { sed -i "0,/^## .*/s//## $1/" CHANGELOG.md; }
+rockspec=cloud-partner-portal-dev-1.rockspec
+released=build/cloud-partner-portal-1.2.3-1.rockspec
+]]
+
+local folder
+
+local function run(commands)
+  return shell.run(PRELUDE .. commands)
+end
+
+local function assert_run(commands)
+  local ok, output = run(commands)
+  assert.is_true(ok, output)
+  return output
+end
+
+-- Runs `make release` in a copy of the repository that agrees with itself, after
+-- `change`.
+local function release_after(change)
+  return run(("cd %s; rm -rf copy; cp -R ready copy; cd copy\n%s\nmake -s release")
+    :format(folder, change))
+end
+
+setup(function()
+  folder = assert_run "mktemp -d"
+  assert_run(([[
+    mkdir %s/ready
+    tar -c --exclude=./.git --exclude=./build --exclude=./lua_modules --exclude='*.o' . |
+      tar -x -C %s/ready
+    cd %s/ready
+    git init -q
+    version 1.2.3
+    section '[1.2.3] - 2026-01-31'
+    git add . && git commit -qm release && git tag -am 1.2.3 v1.2.3]]):gsub("%%s", folder))
+end)
+
+teardown(function()
+  assert_run("rm -rf " .. folder)
+end)
+
+describe("a release that agrees with itself", function()
+  it("gets a rockspec, and how to publish it", function()
+    local ok, output = release_after ""
+    assert.is_true(ok, output)
+    assert.matches("1%.2%.3: csrc/cpp%.h, CHANGELOG%.md, the tag v1%.2%.3 and the rockspec agree",
+      output)
+    assert.matches("git push origin v1%.2%.3 && luarocks upload build/", output)
+    assert.equal("", assert_run(("cd %s/copy && git status --porcelain"):format(folder)))
+    assert.equal(table.concat({
+      '< version = "dev-1"', '> version = "1.2.3-1"', '> tag = "v1.2.3",',
+    }, "\n"), assert_run(([[cd %s/copy
+      diff $rockspec $released | sed -n 's/^\([<>]\) */\1 /p'
+    ]]):format(folder)))
+  end)
+
+  it("is made again, and by a tag without a message", function()
+    local again = [[
+      git tag -d v1.2.3 >/dev/null
+      git tag v1.2.3
+      make -s release >/dev/null]]
+    local ok, output = release_after(again)
+    assert.is_true(ok, output)
+  end)
+
+  it("installs what was tagged", function()
+    local ok, output = release_after [[
+      sed -i "s|git+https:[^\"]*|git+file://$PWD|" $rockspec
+      git commit -qam here && git tag -fam 1.2.3 v1.2.3 >/dev/null]]
+    assert.is_true(ok, output)
+    assert.equal("1.2.3\ncloudpartner 1.2.3", assert_run(([[
+      cd %s/copy
+      export LUAROCKS_CONFIG="$PWD/.ci/luarocks.lua" HOME="$PWD/build"
+      version 9.9.9
+      git commit -qam later
+      rocks="luarocks --lua-version 5.4 --tree $PWD/build/tree"
+      $rocks install $released >build/log 2>&1 || cat build/log
+      cd / && eval "$($rocks path)"
+      lua5.4 -e 'print(require "cpp"._VERSION)'
+      cloudpartner --version
+    ]]):format(folder)))
+  end)
+end)
+
+describe("a release that disagrees:", function()
+  local CASES = {
+    { "no version", "version dev; git commit -qam dev; git tag -fam 1.2.3 v1.2.3",
+      'csrc/cpp.h: CPP_VERSION is "dev", and a release has one like "1.2.3"' },
+    { "another version", "version 1.2.4; git commit -qam x; git tag -fam 1.2.3 v1.2.3 >/dev/null",
+      "which csrc/cpp.h names",
+      "git: there is no tag v1.2.4; this commit is tagged v1.2.3",
+      "CHANGELOG.md: the newest section is [1.2.3], not [1.2.4]" },
+    { "no tag", "git tag -d v1.2.3",
+      "git: there is no tag v1.2.3\n" },
+    { "a tag elsewhere", "git commit -q --allow-empty -m later",
+      "git: the tag v1.2.3 is on ", ", and this commit is " },
+    { "a section still unreleased", "section '[Unreleased]'; git commit -qam x; git tag -f v1.2.3",
+      "CHANGELOG.md: the newest section is [Unreleased], not [1.2.3]" },
+    { "no section", "sed -i '/^## /,$d' CHANGELOG.md; git commit -qam x; git tag -f v1.2.3",
+      "CHANGELOG.md: the newest section is [], not [1.2.3]" },
+    { "a section without a date", "section '[1.2.3]'; git commit -qam x; git tag -f v1.2.3",
+      "CHANGELOG.md: the heading of [1.2.3] has no date, like ' - 2026-01-31'" },
+    { "an empty section", [[
+        section '[1.2.3] - 2026-01-31\n\n## [1.2.2] - 2026-01-30'
+        git commit -qam x; git tag -f v1.2.3]],
+      "CHANGELOG.md: the section [1.2.3] is empty" },
+    { "files that are not committed", "echo >>README.md; touch extra",
+      "git: not committed:  M README.md, ?? extra" },
+    { "a rockspec of another tag", [[
+        sed -i 's/^source = {/&\n  tag = "v1.2.2",/' $rockspec
+        git commit -qam x; git tag -f v1.2.3]],
+      "cloud-partner-portal-dev-1.rockspec: source.tag is v1.2.2, not v1.2.3" },
+    { "no repository", "rm -rf .git; export GIT_CEILING_DIRECTORIES=/",
+      "git: not committed: no repository" },
+  }
+
+  for _, case in ipairs(CASES) do
+    it(case[1], function()
+      local ok, output = release_after(case[2] .. "\nexec 2>&1")
+      assert.is_false(ok)
+      for i = 3, #case do
+        assert.is_truthy((output .. "\n"):find(case[i], 1, true), output)
+      end
+      assert_run(("test ! -e %s/copy/$released"):format(folder))
+    end)
+  end
+
+  it("everything at once is said at once", function()
+    local _, output = release_after [[
+      section '[Unreleased]'; git commit -qam x; touch extra
+      sed -i 's/^source = {/&\n  branch = "main",/' $rockspec]]
+    for _, culprit in ipairs { "git: not committed", "git: the tag", "CHANGELOG.md:",
+      "dev-1.rockspec: source.branch is main" } do
+      assert.is_truthy(output:find(culprit, 1, true), output)
+    end
+  end)
+end)
