@@ -13,7 +13,7 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 # LuaRocks builds one set of objects in csrc/.
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-.PHONY: all demo test check lint unit gc asan poll valgrind oom tsan bench clean
+.PHONY: all demo test check lint unit gc locale asan poll valgrind oom tsan bench clean
 .PHONY: fuzz soak network release
 .PHONY: packages-demo packages-test packages-check packages-bench
 
@@ -40,7 +40,7 @@ test: packages-test lua_modules/.built
 	$(LUA) spec/run.lua
 
 # Everything that CI does.
-STAGES = lint $(if $(UNITS),unit) test gc asan poll valgrind oom tsan \
+STAGES = lint $(if $(UNITS),unit) test gc locale asan poll valgrind oom tsan \
 	fuzz soak network
 check: packages-check
 	@.ci/tally $(STAGES:%="$(MAKE) %")
@@ -64,6 +64,14 @@ asan: packages-test build/asan/.built build/asan/forget_preload.so
 build/asan/forget_preload.so: .ci/asan/forget_preload.c
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -o $@ $<
+
+# Decimal comma, and an i without a dot. LOCPATH: nothing of the system's changes.
+locale: packages-check lua_modules/.built build/locale/tr_TR.UTF-8
+	LOCPATH="$(CURDIR)/build/locale" CPP_TEST_LOCALE=tr_TR.UTF-8 $(LUA) $(SUITE)
+
+build/locale/tr_TR.UTF-8:
+	@mkdir -p $(@D)
+	localedef -i tr_TR -f UTF-8 $@
 
 poll: packages-test build/poll/.built
 	CPP_TREE=build/poll $(LUA) $(SUITE)

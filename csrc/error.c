@@ -7,6 +7,7 @@
  */
 #include "cpp.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -132,14 +133,23 @@ static void set_trouble(lua_State *L, struct request *r) {
   table_set_boolean(L, SLOT_TABLE, "retryable", trouble->retryable);
 }
 
+/* Pushes a number as Lua writes it, but with a point in every locale. */
+static const char *push_number(lua_State *L, lua_Number number) {
+  const char *text = lua_pushfstring(L, "%f", number);
+  text = luaL_gsub(L, text, localeconv()->decimal_point, ".");
+  lua_remove(L, -2);
+  return text;
+}
+
 static void set_timeout(lua_State *L, struct request *r) {
   const struct answer *a = &r->transfer->answer;
   const struct settings *s = request_settings(L);
   const char *stage = a->starts == 0   ? "no connection"
                       : a->status == 0 ? "no answer"
                                        : "no complete answer";
-  error_set(L, SLOT_TABLE, "transport", "timeout", "%s within %f seconds",
-            stage, s->timeout);
+  error_set(L, SLOT_TABLE, "transport", "timeout", "%s within %s seconds",
+            stage, push_number(L, s->timeout));
+  lua_pop(L, 1);
   table_set_boolean(L, SLOT_TABLE, "retryable", true);
 }
 

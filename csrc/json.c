@@ -78,14 +78,38 @@ static int call(lua_State *L, const void *function, int argument) {
   return status;
 }
 
-/* cjson learns the decimal point when it is loaded and scans numbers with
- * strtod: under "C" the two agree, unless it was loaded under a comma locale.
- */
-static int call_in_c_locale(lua_State *L, const void *function, int argument) {
-  locale_t host = c_locale ? uselocale(c_locale) : (locale_t)0;
+static int call_in_locale(lua_State *L, locale_t locale, const void *function,
+                          int argument) {
+  locale_t host = locale ? uselocale(locale) : (locale_t)0;
   int status = call(L, function, argument);
   if (host)
     uselocale(host);
+  return status;
+}
+
+/* The host's decimal point and the letters of "C": with a Turkish I cjson takes
+ * -Infinity. (locale_t)0: none could be had. */
+static locale_t new_numeric_locale(void) {
+  locale_t host = duplocale(uselocale((locale_t)0));
+  locale_t numeric = host ? newlocale(LC_CTYPE_MASK, "C", host) : (locale_t)0;
+  if (host && !numeric)
+    freelocale(host);
+  return numeric;
+}
+
+/* As call. cjson learns the decimal point when it is loaded and scans numbers
+ * with strtod: under "C" the two agree, unless it was loaded under a locale
+ * with a comma. */
+static int call_decode(lua_State *L, int text) {
+  int status = call_in_locale(L, c_locale, &decode_key, text);
+  locale_t numeric;
+  if (status == LUA_OK || status == LUA_ERRMEM)
+    return status;
+  lua_pop(L, 1);
+  numeric = new_numeric_locale();
+  status = call_in_locale(L, numeric, &decode_key, text);
+  if (numeric)
+    freelocale(numeric);
   return status;
 }
 
@@ -98,11 +122,7 @@ bool json_decode(lua_State *L, int text) {
   /* cjson stops at a NUL and calls what comes before it the document. */
   if (memchr(bytes, '\0', size))
     return false;
-  status = call_in_c_locale(L, &decode_key, text);
-  if (status != LUA_OK && status != LUA_ERRMEM) { /* in the host's locale? */
-    lua_pop(L, 1);
-    status = call(L, &decode_key, text);
-  }
+  status = call_decode(L, text);
   if (status == LUA_ERRMEM)
     lua_error(L);
   if (status != LUA_OK)

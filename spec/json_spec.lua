@@ -123,7 +123,8 @@ describe("JSON", function()
   end)
 
   it("is read where a comma is the decimal point", function()
-    local names = { "de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "fr_FR.utf8", "fr_FR",
+    local names = { "tr_TR.UTF-8", "de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8",
+      "fr_FR.utf8", "fr_FR",
       "pl_PL.UTF-8", "nl_NL.UTF-8", "es_ES.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8" }
     local old = os.setlocale()
     finally(function() os.setlocale(old) end)

@@ -1,6 +1,7 @@
 -- Runs the suite: lua5.4 spec/run.lua [busted's options] [spec files]
 -- CPP_TREE names another LuaRocks tree to test than lua_modules;
--- CPP_TEST_GC=1 keeps the garbage collector at work all the time.
+-- CPP_TEST_GC=1 keeps the garbage collector at work all the time;
+-- CPP_TEST_LOCALE sets a locale, as a host may.
 
 -- Busted may be a rock. What is tested may not: an installed version would
 -- hide the one just built, so LuaRocks' searcher comes last.
@@ -39,6 +40,11 @@ local function failure()
 end
 core.subscribe({ "failure" }, failure)
 core.subscribe({ "error" }, failure)
+
+local locale = os.getenv "CPP_TEST_LOCALE"
+if locale then
+  assert(os.setlocale(locale), "no locale " .. locale .. " here")
+end
 
 if os.getenv "CPP_TEST_GC" == "1" then
   collectgarbage("setpause", 0)

@@ -283,6 +283,7 @@ describe("workflow.problems", function()
     assert.equal("é – €", text "&#233; &#x2013; &#8364;")
     assert.equal("half", text "ha<!-- not this -->lf")
     assert.equal("1 < 2", text "1 < 2")
+    assert.equal("one two", text "<LI>one</LI><DIV>two</DIV>")
   end)
 
   it("lets nothing through that a terminal would obey", function()

@@ -28,7 +28,7 @@ local GOOD = {
 
 local function literal(value)
   if type(value) ~= "table" then
-    return type(value) == "string" and ("%q"):format(value) or tostring(value)
+    return ("%q"):format(value)
   end
   local parts = {}
   for key, item in pairs(value) do

@@ -7,8 +7,9 @@ local ENTITIES = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'", nbsp =
 local BREAKS = { br = true, p = true, div = true, li = true, tr = true, td = true,
   ul = true, ol = true, h1 = true, h2 = true, h3 = true }
 
+-- In a Turkish locale `lower` leaves an I as it is.
 local function gap(name)
-  return BREAKS[name:lower()] and " " or ""
+  return BREAKS[name:lower():gsub("I", "i")] and " " or ""
 end
 
 local function character(code)
