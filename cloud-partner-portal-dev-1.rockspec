@@ -53,6 +53,7 @@ build = {
       libraries = { "curl", "m" },
     },
   },
+  copy_directories = { "types" },
   install = {
     bin = { cloudpartner = "lua/cpp/cli/main.lua" },
   },

@@ -216,6 +216,7 @@ describe("the rock", function()
       lua5.4 -e 'print(require "cpp"._VERSION, require "cpp.workflow" ~= nil)'
       cloudpartner --version
       cloudpartner --help | head -n 1
+      ls "$($rocks --tree "$folder/a tree" show --rock-dir cloud-partner-portal)/types"
 
       $rocks remove --tree "$folder/a tree" cloud-partner-portal >"$folder/log" 2>&1 ||
         cat "$folder/log"
@@ -227,7 +228,7 @@ describe("the rock", function()
     assert.equal(table.concat({
       version .. "\ttrue", "cloudpartner " .. version,
       "Usage: cloudpartner [-h] [--version] <command> ...",
-      "./lib/luarocks/rocks-5.4/manifest", "",
+      "cpp.lua", "./lib/luarocks/rocks-5.4/manifest", "",
     }, "\n"), output)
   end)
 end)

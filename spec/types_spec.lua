@@ -58,7 +58,12 @@ local function parse(text)
       alias = define("aliases", rest:match "^[%w_.]+", {})
       clear()
     elseif tag == "field" then
-      local name, mark, kind = rest:match "^([%w_]+)(%??)%s+(.+)$"
+      local other = rest:match "^%[string%] (%S+)$"
+      if other then
+        class.others = other
+        return clear()
+      end
+      local name, mark, kind = rest:match "^%[?([%w_]+)%]?(%??)%s+(.+)$"
       assert(class.fields[name] == nil, name .. " is annotated twice")
       class.fields[name] = { kind = kind, optional = mark == "?", doc = pending.doc }
       clear()
@@ -302,6 +307,20 @@ describe("options", function()
       end
     end
     assert.equal(7, checked)
+  end)
+
+  -- No value is a cpp.no_such_option: an editor flags whatever has another name.
+  it("of any other name are flagged by an editor", function()
+    assert.same({}, annotated.classes["cpp.no_such_option"].fields)
+    for _, class in ipairs { "cpp.options", "cpp.token_parameters" } do
+      assert.equal("cpp.no_such_option", annotated.classes[class].others)
+    end
+    for _, rule in pairs(SCOPES) do
+      local class = rule.class
+      while class ~= "cpp.options" do
+        class = annotated.classes[class].parent
+      end
+    end
   end)
 
   it("of fetch_token are those that it knows", function()
@@ -600,6 +619,34 @@ describe("Lua modules", function()
         local annotation = source.functions[prefix .. name]
         assert.same(annotation.takes, annotation.params, name)
         assert.is_true(#annotation.doc > 20, name)
+      end
+    end)
+  end
+
+  local OPTIONS = { "wait_options", "cancel_options", "batch_options", "target" }
+
+  it("take the options of calls where a workflow takes its own", function()
+    local source = parse(read "lua/cpp/workflow.lua")
+    for _, name in ipairs(OPTIONS) do
+      local class = "cpp.workflow." .. name
+      while source.classes[class] do
+        class = source.classes[class].parent
+      end
+      assert.equal("cpp.options", class)
+    end
+    assert.same({ "1", "2", "offer", "operation", "publisher" },
+      keys(source.classes["cpp.workflow.target"].fields))
+  end)
+
+  -- As LuaLS reads them: a note that goes on in the next line would be the next
+  -- field's, and a `--` between the text and its tags parts the two.
+  for _, path in ipairs(paths) do
+    it(("has comments that an editor can show: %s"):format(path), function()
+      local text = read(path)
+      assert.is_nil(text:match "\n(%-%-%-@[^\n]*\n%-%-%-  [^\n]*)")
+      local documents = "lua/cpp/workflow.lua lua/cpp/task.lua lua/cpp/credential.lua"
+      if documents:find(path, 1, true) then
+        assert.is_nil(text:match "\n(%-%- [^\n]*\n%-%-%-@[^\n]*)")
       end
     end)
   end

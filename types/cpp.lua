@@ -33,6 +33,10 @@
 --- a Lua warning; the result of the call stays what it was.
 ---@alias cpp.trace_function fun(event: cpp.trace_event)
 
+--- What an option of any other name would have to be. No value is one, so that an
+--- editor flags a name that is misspelt.
+---@class cpp.no_such_option: userdata
+
 --- Options of a client that a call may override.
 ---@class (exact) cpp.options
 --- Scheme, host and port of the service: no path, query or user info. Plain
@@ -87,6 +91,7 @@
 ---@field max_body? integer
 --- Called with a `cpp.trace_event` after each exchange. Default: none.
 ---@field trace? cpp.trace_function
+---@field [string] cpp.no_such_option
 
 --- Options of `cpp.client`.
 ---@class (exact) cpp.client_options: cpp.options
@@ -283,6 +288,7 @@
 ---@field authority? string
 --- What the token is for. Default: "https://cloudpartner.azure.com".
 ---@field resource? string
+---@field [string] cpp.no_such_option
 
 -- ---- errors ----------------------------------------------------------------
 

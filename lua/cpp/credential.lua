@@ -149,16 +149,9 @@ local function check_secret(options)
   end
 end
 
----@class cpp.credential.secret
----@field tenant string  directory: its id or a domain name
----@field client_id string
----@field client_secret string
----@field authority? string  origin (default "https://login.microsoftonline.com")
----@field resource? string  (default "https://cloudpartner.azure.com")
-
 --- An application's tokens, by the OAuth 2.0 client credentials flow that the
--- service documents. They are fetched through the client that asks.
----@param options cpp.credential.secret
+--- service documents. They are fetched through the client that asks.
+---@param options cpp.token_parameters
 ---@return cpp.credential
 function credential.client_secret(options)
   check_secret(options)
@@ -223,7 +216,7 @@ local function run_az()
 end
 
 --- The tokens of whoever is logged in with `az login`. The whole process waits
--- for as long as `az` runs: about a second, once an hour.
+--- for as long as `az` runs: about a second, once an hour.
 ---@return cpp.credential
 function credential.azure_cli()
   return new("Azure CLI", run_az)
@@ -250,7 +243,7 @@ local function environment_secret()
 end
 
 --- What the environment holds: `CPP_TOKEN`; else `AZURE_TENANT_ID`,
--- `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`; else the Azure CLI.
+--- `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`; else the Azure CLI.
 ---@return cpp.credential
 function credential.environment()
   local token = environment_token()

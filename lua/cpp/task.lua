@@ -246,12 +246,12 @@ local function turn(run)
 end
 
 --- Runs a function as a task, and every task that it starts, to the end of all.
--- An error in a task that `map` does not collect ends the run: the other tasks
--- are closed (their to-be-closed variables too, and their exchanges in flight),
--- the client's wait function is restored, and the error is raised again, a
--- string with the traceback of its task, anything else unchanged.
--- Inside a foreign loop (a client with a `wait` of its own) the run waits
--- through that, so several runs on several clients go side by side.
+--- An error in a task that `map` does not collect ends the run: the other tasks
+--- are closed (their to-be-closed variables too, and their exchanges in flight),
+--- the client's wait function is restored, and the error is raised again, a
+--- string with the traceback of its task, anything else unchanged.
+--- Inside a foreign loop (a client with a `wait` of its own) the run waits
+--- through that, so several runs on several clients go side by side.
 ---@param client cpp.client|table  one run at a time; a second one raises
 ---@param fn fun(...): ...
 ---@param ... any  fn's arguments
@@ -272,7 +272,7 @@ function task.run(client, fn, ...)
 end
 
 --- Starts a task of its own beside the one that calls. It runs when the caller
--- next waits; its results are dropped.
+--- next waits; its results are dropped.
 ---@param fn fun(...)
 ---@param ... any  fn's arguments
 function task.spawn(fn, ...)
@@ -296,7 +296,7 @@ function task.sleep(seconds)
 end
 
 --- Whether the running coroutine is a task, of a run on this client if one is
--- given.
+--- given.
 ---@param client? cpp.client|table
 ---@return boolean
 function task.running(client)
@@ -305,7 +305,7 @@ function task.running(client)
 end
 
 --- Suspends the running task until somebody calls `task.wake` with it: for
--- queues of one's own. A run where every task is parked raises.
+--- queues of one's own. A run where every task is parked raises.
 function task.park()
   current "task.park"
   coroutine.yield(PARKED)
@@ -333,13 +333,12 @@ local function collect(results, errors, i, good, value, reason)
 end
 
 --- Calls fn for each item, several at a time, and returns when all are through.
--- No error ends it: what fn raised (strings with their traceback) or returned
--- after nil stands in `errors` under the item's index.
+--- No error ends it: what fn raised (strings with their traceback) or returned
+--- after nil stands in `errors` under the item's index.
 ---@param list table  an array
 ---@param fn fun(item: any, index: integer): any, any
 ---@param concurrency? integer  calls at a time (default 16)
----@return table results  fn's first results under the indices of the list; where
----  fn failed there is a hole
+---@return table results  fn's first results, by index; a hole where it failed
 ---@return table|nil errors  index -> error; nil when there is none
 function task.map(list, fn, concurrency)
   concurrency = concurrency or CONCURRENCY

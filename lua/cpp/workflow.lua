@@ -16,37 +16,53 @@ local workflow = {}
 
 ---@alias cpp.workflow.on_change fun(operation: cpp.operation, target: any)
 
----@class cpp.workflow.options  any other option goes to every call
+--- Options of every workflow. Those of a call go to each of its calls.
+---@class (exact) cpp.workflow.options: cpp.options
 ---@field deadline? number  seconds from the call (default 3600)
 ---@field interval? number  seconds at which waiting begins (default 5)
 ---@field max_interval? number  seconds to which it backs off (default 60)
 ---@field on_change? cpp.workflow.on_change  called when something changed
----@field timeout? number  seconds for one exchange, shorter near the deadline; a
----  client's own `timeout` above 60 must be given here too (default 60)
+--- Seconds for one exchange, shorter near the deadline; a client's own
+--- `timeout` above 60 must be given here too (default 60).
+---@field timeout? number
 
----@class cpp.workflow.wait_options: cpp.workflow.options
----@field through_review? boolean  waits on while a person must review, which can
----  take days (default false)
+--- Options of `workflow.wait`.
+---@class (exact) cpp.workflow.wait_options: cpp.workflow.options
+--- Waits on while a person must review, which can take days (default false).
+---@field through_review? boolean
 
----@class cpp.workflow.cancel_options: cpp.workflow.options
+--- Options of `workflow.cancel`.
+---@class (exact) cpp.workflow.cancel_options: cpp.workflow.options
 ---@field operation? string  id: cancels only if this is what runs
 
----@class cpp.workflow.batch_options: cpp.workflow.options
+--- Options of `workflow.cancel_all`.
+---@class (exact) cpp.workflow.batch_options: cpp.workflow.options
 ---@field concurrency? integer  exchanges in flight (default 16)
 
+--- One of the offers of `workflow.cancel_all`: { publisher, offer } for short.
+--- Options of a call count before those of the batch.
+---@class (exact) cpp.workflow.target: cpp.options
+---@field publisher? string
+---@field offer? string
+---@field [1]? string  the publisher, for short
+---@field [2]? string  the offer
+---@field operation? string  id: cancels only if this is what runs
+
+--- What a workflow remembers of a poll.
 ---@class cpp.workflow.poll
 ---@field status integer|string  HTTP status, or the error's code where none came
 ---@field delay number  seconds waited before it
 ---@field reason "at_once"|"backoff"|"retry_after"|"deadline"  why so long
 
+--- What became of one offer.
 ---@class cpp.workflow.result
----@field outcome "canceled"|"nothing_to_cancel"|"too_late"|"failed"|nil  absent
----  in a batch, where `err` stands instead
----@field operation cpp.operation|nil  the one that ran; the newest one listed when
----  there was nothing to cancel
+--- Absent in a batch, where `err` stands instead.
+---@field outcome "canceled"|"nothing_to_cancel"|"too_late"|"failed"|nil
+--- The one that ran; the newest one listed when there was nothing to cancel.
+---@field operation cpp.operation|nil
 ---@field location string|nil  that operation's own
----@field running cpp.operation|nil  runs now because somebody started another;
----  absent: a publish may start
+--- Runs now because somebody started another; absent: a publish may start.
+---@field running cpp.operation|nil
 ---@field publisher string
 ---@field offer string
 ---@field polls cpp.workflow.poll[]  the last 16
@@ -86,10 +102,9 @@ local function new_wait(client, subject, opts)
 end
 
 --- Polls an operation until it has ended, or waits for a person's review.
--- A deadline is an error of kind `workflow`, code `deadline`, with `location`.
+--- A deadline is an error of kind `workflow`, code `deadline`, with `location`.
 ---@param client cpp.client|table
----@param subject cpp.operation|string  an operation, or a location, absolute or
----  relative
+---@param subject cpp.operation|string  an operation, or a location
 ---@param opts? cpp.workflow.wait_options
 ---@return cpp.operation|nil operation  `done`, unless it waits for review
 ---@return cpp.error|nil err
@@ -114,12 +129,12 @@ local function new_single(client, publisher, offer, opts)
 end
 
 --- Cancels what runs on an offer and follows it to its end. A result always
--- means that what ran has ended; everything else is an error, whose `cancel`
--- says whether the cancel was `not_sent` (or refused), `accepted`, or `unknown`.
--- `on_change` is called first with the operation that runs, before anything is
--- sent: with its id as the option `operation`, the same call resumes a crashed
--- run. Codes of the workflow's own errors: `deadline`, `other_operation`,
--- `not_canceled`, `unverified`.
+--- means that what ran has ended; everything else is an error, whose `cancel`
+--- says whether the cancel was `not_sent` (or refused), `accepted`, or `unknown`.
+--- `on_change` is called first with the operation that runs, before anything is
+--- sent: with its id as the option `operation`, the same call resumes a crashed
+--- run. Codes of the workflow's own errors: `deadline`, `other_operation`,
+--- `not_canceled`, `unverified`.
 ---@param client cpp.client|table
 ---@param publisher string
 ---@param offer string
@@ -192,12 +207,11 @@ local function cancel_jobs(jobs)
 end
 
 --- Cancels on many offers at once, as `workflow.cancel` does on each. Every
--- cancel is sent before any exchange is spent on waiting, waits hold no
--- exchange, and one 429 slows all. In a task of a run on the same client the
--- jobs are tasks of that run; elsewhere a run is made for them.
+--- cancel is sent before any exchange is spent on waiting, waits hold no
+--- exchange, and one 429 slows all. In a task of a run on the same client the
+--- jobs are tasks of that run; elsewhere a run is made for them.
 ---@param client cpp.client|table
----@param targets table[]  each { publisher=, offer= [, operation=] [, options of
----  calls] }, or { publisher, offer } for short
+---@param targets cpp.workflow.target[]
 ---@param opts? cpp.workflow.batch_options  `deadline` counts from this call
 ---@return cpp.workflow.result[]  one per target, in the same order
 function workflow.cancel_all(client, targets, opts)
@@ -209,7 +223,7 @@ function workflow.cancel_all(client, targets, opts)
 end
 
 --- The error messages of an operation's steps, then of the operation itself, as
--- plain text without control characters.
+--- plain text without control characters.
 ---@param operation cpp.operation
 ---@return {step: string|nil, text: string}[]  `step` is absent for the operation's own
 function workflow.problems(operation)

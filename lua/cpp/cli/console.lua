@@ -4,8 +4,8 @@
 local text = require "cpp.cli.text"
 
 ---@class cpp.cli.console
----@field size (fun(): {columns: integer, rows: integer}|nil)|nil  of the terminal;
----  nil: there is none, or no live lines are wanted
+--- Of the terminal; nil: there is none, or no live lines are wanted.
+---@field size (fun(): {columns: integer, rows: integer}|nil)|nil
 ---@field failure string|nil  why stdout did not take everything
 local console = {}
 console.__index = console

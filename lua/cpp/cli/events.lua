@@ -23,8 +23,7 @@ local function encode(value)
 end
 
 --- Encodes an object.
----@param fields table  values: strings, numbers, or what was encoded already, in a
----  table { json = text }
+---@param fields table  strings, numbers, or { json = text }: encoded already
 ---@param order string[]  names; absent fields are left out
 ---@return string
 function events.object(fields, order)
@@ -59,10 +58,12 @@ local function of_operation(event, operation)
   }
 end
 
+---@alias cpp.cli.known
+---| { publisher?: string, offer?: string, operation?: string, location?: string }
+
 --- Something changed.
 ---@param operation cpp.operation
----@param known { publisher?: string, offer?: string, operation?: string,
----  location?: string }  what is known better than the operation knows it
+---@param known cpp.cli.known  what is known better than the operation knows it
 ---@return string
 function events.change(operation, known)
   local fields = of_operation("change", operation)

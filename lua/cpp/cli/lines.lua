@@ -4,10 +4,12 @@
 local facts = require "cpp.cli.facts"
 local text = require "cpp.cli.text"
 
+---@alias cpp.cli.line
+---| fun(row: cpp.cli.row, label: string, elapsed: number, view: cpp.cli.view?): string
+
 ---@class cpp.cli.row
 ---@field label string
----@field line fun(row: cpp.cli.row, label: string, elapsed: number,
----  view: cpp.cli.view|nil): string  one of this file's
+---@field line cpp.cli.line  one of this file's
 ---@field since number  on the client's clock
 ---@field ended_at number|nil
 ---@field accepted boolean|nil  the cancel was

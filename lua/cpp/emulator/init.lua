@@ -12,8 +12,9 @@ local shell = require "cpp.emulator.shell"
 local emulator = {}
 
 ---@class cpp.emulator.offer  settings of an offer, all optional
----@field running? "publish"|"preview"|false  what runs; a `preview` waits for its
----  publisher's review. Setting it at run time ends what runs and starts anew (false)
+--- What runs; a `preview` waits for its publisher's review. Setting it at run time ends
+--- what runs and starts anew (false).
+---@field running? "publish"|"preview"|false
 ---@field id? string  GUID of the next operation to start (default: random)
 ---@field own_id? string  GUID of the next operation of a cancel's own (default: random)
 ---@field elapsed? number  virtual seconds a "publish" has been running (default 0)
@@ -25,66 +26,92 @@ local emulator = {}
 ---@field blocked? boolean  the current step says `blocked` (default false)
 ---@field next? {id?: string}  another publish starts when the current run ends
 ---@field cancel_seconds? number  virtual seconds from accepted to canceled (default 120)
----@field cancelable? boolean  false: a cancel is accepted, then given up, and the
----  operation goes on (default true)
+--- False: a cancel is accepted, then given up, and the operation goes on (default
+--- true).
+---@field cancelable? boolean
 ---@field too_late? boolean  the run ends as `ending` says when the cancel is accepted
 ---@field synchronous? boolean  a cancel is answered 200, done (default false)
----@field location? string  "F1".."F4", the forms in which the service gives an operation
----  location; "none"; anything else is the header's value (default "F1")
----@field location_header? string  its name, or "both" for Operation-Location and Location
----  (default: Operation-Location for F1 and F2 and other values, Location for F3 and F4)
----@field names? "canceled"|"own"  whether a cancel's location names the operation that
----  ran (the last one, if none does) or an operation of its own (default "canceled")
+--- "F1".."F4", the forms in which the service gives an operation location; "none";
+--- anything else is the header's value (default "F1").
+---@field location? string
+--- Its name, or "both" for Operation-Location and Location (default: Operation-Location
+--- for F1 and F2 and other values, Location for F3 and F4).
+---@field location_header? string
+--- Whether a cancel's location names the operation that ran (the last one, if none
+--- does) or an operation of its own (default "canceled").
+---@field names? "canceled"|"own"
 ---@field accepted_body? string  the body of a cancel's 202 (default "")
 ---@field document? "object"|"array"  shape of an operation document (default "object")
----@field words? table<string, string>  canonical state -> the word used for it; states:
----  never_published, not_started, running, blocked, waiting_for_publisher_review,
----  succeeded, failed, canceled
----@field running_status? integer  HTTP status of a poll before the end; 202 brings the
----  location again (default 200)
+--- Canonical state -> the word used for it; states: never_published, not_started,
+--- running, blocked, waiting_for_publisher_review, succeeded, failed, canceled.
+---@field words? table<string, string>
+--- HTTP status of a poll before the end; 202 brings the location again (default 200).
+---@field running_status? integer
 ---@field done_status? integer  HTTP status of a poll after the end (default 200)
----@field cancellation_state? boolean|string  `cancellationRequestState` of an operation:
----  true for canCancel, and cancelRequested after a cancel; false for none (default true)
----@field history? {id?: string, state?: string, ago?: number}[]  earlier operations,
----  oldest first; state succeeded, failed or canceled; `ago`: virtual seconds since then
+--- `cancellationRequestState` of an operation: true for canCancel, and cancelRequested
+--- after a cancel; false for none (default true).
+---@field cancellation_state? boolean|string
+--- Earlier operations, oldest first; state succeeded, failed or canceled; `ago`:
+--- virtual seconds since then.
+---@field history? {id?: string, state?: string, ago?: number}[]
 ---@field list? "normal"|"empty"  (default "normal")
 ---@field list_order? "newest"|"oldest"|"shuffled"  (default "newest")
 ---@field list_lag? number  virtual seconds by which the list is behind (default 0)
 ---@field list_own? boolean  the list shows a cancel's own operations too (default false)
 ---@field foreign? boolean  403: the caller is no member of the publisher (default false)
 ---@field delay? number  virtual seconds before each answer (default 0)
+---@field [string] cpp.no_such_option
 
 ---@class cpp.emulator.fault  the first fault in the list that strikes a request counts
----@field on string  the call: "cancel", "publish", "golive", "poll", "operations",
----  "status", "token", or "*" for all
+--- The call: "cancel", "publish", "golive", "poll", "operations", "status", "token", or
+--- "*" for all.
+---@field on string
 ---@field offer? string  only for this "publisher/offer"
 ---@field skip? integer  requests to let pass first (default 0)
 ---@field times? integer  how often it strikes; -1 for ever (default 1)
 ---@field probability? number  of striking (default 1)
 ---@field seed? integer  of the random numbers for `probability` (default 1)
----@field drop? "before"|"after"  closes the connection (over HTTP/2, resets the stream)
----  unanswered, before or after the request is carried out
+--- Closes the connection (over HTTP/2, resets the stream) unanswered, before or after
+--- the request is carried out.
+---@field drop? "before"|"after"
 ---@field reset? boolean  for `drop`: resets the connection (RST) instead (HTTP/1.1 only)
 ---@field status? integer  answers this instead
----@field when? "before"|"after"  for `status` and `raw`: whether the request is carried
----  out first (default "before": it is not)
+--- For `status` and `raw`: whether the request is carried out first (default "before":
+--- it is not).
+---@field when? "before"|"after"
 ---@field retry_after? string  the header's value: seconds or an HTTP date
 ---@field headers? table<string, string>  added to the answer
 ---@field body? string  instead of the answer's
 ---@field delay? number  virtual seconds between carrying out and answering
----@field raw? string|(string|number)[]  sent as it is instead of an answer, then the
----  connection is closed; numbers are pauses in real seconds (HTTP/1.1 only; over HTTP/2
----  the stream is reset)
+--- Sent as it is instead of an answer, then the connection is closed; numbers are
+--- pauses in real seconds (HTTP/1.1 only; over HTTP/2 the stream is reset).
+---@field raw? string|(string|number)[]
 ---@field early? boolean  answers a POST without reading, or checking, its body
+---@field [string] cpp.no_such_option
 
 ---@class cpp.emulator.settings  portal-wide settings
 ---@field faults? cpp.emulator.fault[]  replaces all faults
 ---@field speed? number  virtual seconds per real second; 0 stops the clock
 ---@field advance? number  virtual seconds to jump forward once
 ---@field token_seconds? integer  life of tokens issued from now on, in real seconds
----@field token_calls? integer  calls after which a token is refused, counted anew from
----  now; -1 for no limit
+--- Calls after which a token is refused, counted anew from now; -1 for no limit.
+---@field token_calls? integer
 ---@field revoke? boolean  refuses every token given out so far
+
+--- Options of `emulator.start`.
+---@class (exact) cpp.emulator.options
+---@field tls? boolean  https and HTTP/2 (default false)
+---@field offers? table<string, cpp.emulator.offer>  "publisher/offer" -> settings
+---@field faults? cpp.emulator.fault[]
+---@field speed? number  virtual seconds per real second (default 1)
+---@field token_seconds? integer  life of an issued token, in real seconds (default 3599)
+---@field token_calls? integer  calls that a token is good for (default -1: any number)
+---@field seed? integer  of ids and of shuffling (default: random)
+---@field nginx? string  the program's path (default: searched)
+--- IPv4 addresses of this machine to listen on beside loopback, where whoever reaches
+--- them may ask; the first stands in `endpoint`.
+---@field addresses? string[]
+---@field [string] cpp.no_such_option
 
 ---@class cpp.emulator.portal
 ---@field endpoint string  "http://127.0.0.1:PORT" or "https://localhost:PORT"
@@ -245,15 +272,7 @@ end
 
 --- Starts a portal and returns when it answers. It ends with `close`, or with the
 --- process (on Linux, the thread) that started it, however that ends.
----@param given? { tls?: boolean, offers?: table<string, cpp.emulator.offer>,
----  faults?: cpp.emulator.fault[], speed?: number, token_seconds?: integer,
----  token_calls?: integer, seed?: integer, nginx?: string, addresses?: string[] }
----  tls: https and HTTP/2 (default false); offers: "publisher/offer" -> settings;
----  speed: virtual seconds per real second (1); token_seconds: life of an issued token,
----  real seconds (3599); token_calls: calls a token is good for (-1: any number); seed:
----  of ids and of shuffling (default: random); nginx: the program's path (else searched);
----  addresses: IPv4 addresses of this machine to listen on beside loopback, where
----  whoever reaches them may ask; the first stands in `endpoint`
+---@param given? cpp.emulator.options
 ---@return cpp.emulator.portal|nil
 ---@return string|nil  without nginx, its Lua module or openssl: what to install
 function emulator.start(given)
@@ -310,10 +329,11 @@ end
 
 ---@class cpp.emulator.ledger: cpp.emulator.counts
 ---@field offers table<string, cpp.emulator.counts>  for each offer that was asked about
----@field entries table[]  each request in order: seq, time (virtual), method, uri (as
----  received), offer, call, acted, idle, status (absent when it got none), faulted,
----  request_id, client_request_id, connection, protocol, content_type, content_length,
----  if_match, user_agent, accept, accept_encoding, body; never a token or a secret
+--- Each request in order: seq, time (virtual), method, uri (as received), offer, call,
+--- acted, idle, status (absent when it got none), faulted, request_id,
+--- client_request_id, connection, protocol, content_type, content_length, if_match,
+--- user_agent, accept, accept_encoding, body; never a token or a secret.
+---@field entries table[]
 
 --- What the portal was asked, and did, so far: complete for every request that has an
 --- answer.
