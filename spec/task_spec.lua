@@ -79,6 +79,13 @@ describe("task.run", function()
     assert.same({ "other", "first" }, log)
   end)
 
+  for _, seconds in ipairs { -1, 0 / 0, "1", {} } do
+    it("refuses to sleep " .. tostring(seconds):match "^[^:]*", function()
+      local _, message = task.run(client(), pcall, task.sleep, seconds)
+      assert.matches("seconds must be a number from 0", message)
+    end)
+  end
+
   it("leaves a task's own coroutines alone", function()
     local sum = task.run(client(), function()
       local total = 0
@@ -311,6 +318,55 @@ describe("on the real client", function()
     end)
     local seconds = one:now() - began
     assert.is_true(seconds >= 0.05 and seconds < 5)
+  end)
+
+  it("sleeps without a call of the client", function()
+    local one <close> = new_client()
+    task.run(one, function()
+      task.spawn(task.sleep, 0.05)
+      coroutine.yield()
+      assert.is_nil(one:timeout())
+      local methods = getmetatable(one).__index
+      local sleep = methods.sleep
+      local _ <close> = setmetatable({}, { __close = function() methods.sleep = sleep end })
+      methods.sleep = error
+      task.sleep(0.05)
+    end)
+  end)
+
+  it("ends sleeps when the client closes, in a foreign loop too", function()
+    local cqueues = require "cqueues"
+    for _, from_outside in ipairs { true, false } do
+      local loop, one = cqueues.new(), new_client { wait = cqueues.poll }
+      local began, ended = one:now(), 0
+      loop:wrap(function()
+        task.run(one, function()
+          for _ = 1, 3 do
+            task.spawn(function()
+              assert.equal("closed", select(2, task.sleep(60)).kind)
+              ended = ended + 1
+            end)
+          end
+          local listed = one:operations("contoso", "vm")[1]
+          task.spawn(function()
+            local _, err = workflow.wait(one, listed, { interval = 60 })
+            assert.equal("closed", err.kind)
+            ended = ended + 1
+          end)
+          task.sleep(0.05)
+          if not from_outside then
+            one:close()
+          end
+        end)
+      end)
+      loop:wrap(function()
+        cqueues.sleep(0.2)
+        one:close()
+      end)
+      assert(loop:loop())
+      assert.equal(4, ended)
+      assert.is_true(one:now() - began < 10)
+    end
   end)
 
   it("spends one resume on each completion", function()

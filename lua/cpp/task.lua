@@ -69,23 +69,18 @@ local function wait_outside(run, client, seconds, request)
   client:step(seconds or LONG)
 end
 
-local function park_for(run, seconds, request)
-  local thread = coroutine.running()
-  if request then
-    run.requests[request] = thread
-  else
-    run.timers:add(run.client:now() + (seconds or 0), thread)
-  end
-  coroutine.yield(PARKED)
-end
-
 -- The client's wait function while the run lasts.
 local function wait_function(run)
   return function(client, seconds, request)
-    if run_of[coroutine.running()] == run then
-      return park_for(run, seconds, request)
+    local thread = coroutine.running()
+    if run_of[thread] ~= run then
+      return wait_outside(run, client, seconds, request)
+    elseif request then
+      run.requests[request] = thread
+    else
+      run.timers:add(client:now() + (seconds or 0), thread)
     end
-    return wait_outside(run, client, seconds, request)
+    coroutine.yield(PARKED)
   end
 end
 
@@ -120,6 +115,7 @@ local function begin(client)
     engine = client.wait ~= nil, results = { n = 0 },
   }, Run)
   if run.engine then
+    run.blind = client:wait() and not client:pollfd()
     run.previous = client:wait(wait_function(run))
   end
   run_on[client] = run
@@ -176,10 +172,13 @@ local function time_left(run)
   return next_time and math.max(0, next_time - run.client:now())
 end
 
+-- Without a descriptor nothing tells a foreign loop that the client was closed.
+local BLIND = 1
+
 local function let_time_pass(run, seconds)
   local client = run.client
   if run.previous then
-    run.previous(client, seconds)
+    run.previous(client, run.blind and math.min(seconds or LONG, BLIND) or seconds)
     client:step(0)
   elseif run.engine then
     client:step(seconds or LONG)
@@ -229,7 +228,7 @@ local function idle(run)
   if not seconds and not next(run.requests) then
     return check_stuck(run)
   end
-  let_time_pass(run, seconds)
+  let_time_pass(run, is_closed(run.client) and 0 or seconds)
   if run.engine then
     wake_finished(run)
   end
@@ -279,19 +278,27 @@ function task.spawn(fn, ...)
   launch(current "task.spawn", fn, ...)
 end
 
+local function check_seconds(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
+    error("task.sleep: seconds must be a number from 0", 3)
+  end
+end
+
 --- Lets the other tasks go on for a time. When the client closes it ends early.
 ---@param seconds number
 ---@return true|nil
 ---@return cpp.error|nil err  of kind `closed`
 function task.sleep(seconds)
   local run = current "task.sleep"
+  check_seconds(seconds)
+  if not is_closed(run.client) then
+    run.timers:add(run.client:now() + seconds, coroutine.running())
+    coroutine.yield(PARKED)
+  end
   if is_closed(run.client) then
     return nil, cpp.error { kind = "closed", code = "closed",
       message = "the client is closed" }
-  elseif run.engine then
-    return run.client:sleep(seconds)
   end
-  park_for(run, seconds)
   return true
 end
 
