@@ -195,8 +195,155 @@ describe("task.park and task.wake", function()
   end)
 end)
 
+describe("task.rounds", function()
+  -- Its rounds are `seconds` apart; after them come `value` and `err`.
+  local function object(given)
+    local one = setmetatable(given or {}, { __close = task.leave })
+    one.threads = {}
+    function one.round()
+      table.insert(one.threads, (coroutine.running()))
+      if one.during then
+        one.during()
+      end
+      return table.remove(one.seconds or {}, 1)
+    end
+    return one
+  end
+
+  it("calls until there is nothing to wait for, and returns what came of it", function()
+    local portal = fake.new()
+    local one = object { seconds = { 10, 20 }, value = false, err = "why" }
+    assert.same({ false, "why" }, { task.run(portal.client, task.rounds, one) })
+    assert.same({ 3, { 10.0, 20.0 } }, { #one.threads, portal.slept })
+  end)
+
+  it("has no other stack grow than its worker's", function()
+    local used = {}
+    task.run(client(), function()
+      for i = 1, 1000 do
+        task.spawn(function()
+          local one = object { seconds = { i, 1000 } }
+          function one.during()
+            used[coroutine.running()] = true
+            assert(task.running())
+          end
+          task.rounds(one)
+          assert(not used[coroutine.running()])
+        end)
+      end
+      task.sleep(0.5)
+      used = {}
+    end)
+    local count = 0
+    for _ in pairs(used) do
+      count = count + 1
+    end
+    assert.equal(1, count)
+  end)
+
+  it("takes as many workers as are at work", function()
+    local portal, over = fake.new(), 0
+    task.run(portal.client, function()
+      for _ = 1, 100 do
+        task.spawn(task.rounds, object { during = function()
+          task.sleep(5)
+          over = over + 1
+        end })
+      end
+    end)
+    assert.same({ 100, 1005.0 }, { over, portal.time })
+  end)
+
+  it("raises in its caller what a round raises", function()
+    local reason = { "reason" }
+    for _, what in ipairs { "broken", reason } do
+      local good, message = task.run(client(), function()
+        return pcall(task.rounds, object { during = function() error(what, 0) end })
+      end)
+      assert.same({ false, what }, { good, message })
+    end
+  end)
+
+  it("shows in a traceback where in the round that was", function()
+    local one = object { during = function()
+      local function deep_inside() error "broken" end
+      deep_inside()
+    end }
+    local _, message = pcall(task.run, client(), function() task.rounds(one) end)
+    assert.matches("broken.*deep_inside.*stack traceback:.*rounds", message)
+    task.run(client(), function()
+      local _, errors = task.map({ 1 }, function() task.rounds(one) end)
+      assert.matches("broken.*deep_inside.*stack traceback:.*rounds", errors[1])
+    end)
+  end)
+
+  it("ends with its task, in a round or between two", function()
+    for _, seconds in ipairs { 5, 15 } do
+      local closed, portal = {}, fake.new()
+      local one = object { seconds = { 10, 10 }, during = function()
+        local _ <close> = noting(closed, "round")
+        task.sleep(10)
+      end }
+      task.run(portal.client, function()
+        local thread
+        task.spawn(function()
+          thread = coroutine.running()
+          local _ <close> = noting(closed, "task")
+          task.rounds(one)
+        end)
+        task.sleep(seconds)
+        assert.is_true(coroutine.close(thread))
+        assert.same({ "round", "task" }, closed)
+        task.sleep(100)
+      end)
+      assert.equal(1, #one.threads)
+    end
+  end)
+
+  it("goes on to the end of a round that closes its task", function()
+    local over, closed = false, {}
+    task.run(client(), function()
+      local thread
+      task.spawn(function()
+        thread = coroutine.running()
+        local _ <close> = noting(closed, "task")
+        task.rounds(object { seconds = { 1 }, during = function()
+          coroutine.close(thread)
+          task.sleep(1)
+          over = true
+        end })
+      end)
+    end)
+    assert.same({ true, { "task" } }, { over, closed })
+  end)
+
+  it("does without a worker that somebody closed", function()
+    local one, other = object { seconds = { 1 } }, object { seconds = { 5 } }
+    task.run(client(), function()
+      task.spawn(task.rounds, one)
+      task.sleep(3)
+      coroutine.close(one.threads[1])
+      task.rounds(other)
+    end)
+    assert.equal(2, #other.threads)
+  end)
+
+  it("ends with the run, closed once", function()
+    local closed = {}
+    pcall(task.run, client(), function()
+      task.spawn(task.rounds, object { during = function()
+        local _ <close> = noting(closed, "round")
+        task.sleep(10)
+      end })
+      task.sleep(1)
+      error "enough"
+    end)
+    assert.same({ "round" }, closed)
+  end)
+end)
+
 describe("outside of a run", function()
-  for _, name in ipairs { "spawn", "sleep", "map", "park" } do
+  for _, name in ipairs { "spawn", "sleep", "map", "park", "rounds" } do
     it("task." .. name .. " raises", function()
       assert.error_matches(function() task[name]({}, print) end, "in a task of task.run")
     end)
@@ -367,6 +514,24 @@ describe("on the real client", function()
       assert.equal(4, ended)
       assert.is_true(one:now() - began < 10)
     end
+  end)
+
+  it("ends a wait's exchange when its task is closed", function()
+    portal:set("*", { faults = { { on = "poll", delay = 5, times = -1 } } })
+    local one <close> = new_client()
+    local began = one:now()
+    task.run(one, function()
+      local thread
+      task.spawn(function()
+        thread = coroutine.running()
+        workflow.wait(one, "/api/operations/1")
+      end)
+      task.sleep(0.1)
+      assert.is_true(coroutine.close(thread))
+    end)
+    portal:set("*", { faults = {} })
+    assert.is_true(one:now() - began < 4)
+    assert.equal(1, #one:operations("contoso", "vm"))
   end)
 
   it("spends one resume on each completion", function()

@@ -1,4 +1,5 @@
 local fake = require "spec.support.fake"
+local task = require "cpp.task"
 local workflow = require "cpp.workflow"
 
 -- A client whose poll gives these answers in turn, the last for ever.
@@ -256,6 +257,101 @@ describe("workflow.wait", function()
 
   it("refuses what is no location", function()
     assert.error_matches(function() workflow.wait({}, 42) end, "operation or location")
+  end)
+end)
+
+describe("workflow.wait in a task", function()
+  -- Waits of ten seconds each, on one operation, and the bytes that each holds.
+  local function bytes_each(client, count, options)
+    local bytes
+    task.run(client, function()
+      collectgarbage()
+      local before = collectgarbage "count"
+      for i = 1, count do
+        task.spawn(function()
+          assert(workflow.wait(client, LOCATION, options(i)))
+        end)
+      end
+      task.sleep(1)
+      collectgarbage()
+      bytes = (collectgarbage "count" - before) * 1024 / count
+    end)
+    return bytes
+  end
+
+  local function service(polls)
+    local time, answers = 0, 0
+    return {
+      now = function() return time end,
+      sleep = function(_, seconds) time = time + seconds end,
+      poll = function()
+        answers = answers + 1
+        return answers <= polls and RUNNING or DONE
+      end,
+    }
+  end
+
+  it("holds little while it sleeps, whatever a poll needed", function()
+    local shared = { interval = 100 }
+    local bytes = bytes_each(service(2000), 1000, function() return shared end)
+    assert.is_true(bytes < 2000, bytes)
+  end)
+
+  it("shares with others what is the same, and nothing else", function()
+    local one, told, polled = service(9), {}, {}
+    local poll = one.poll
+    function one.poll(client, where, options)
+      polled[options.timeout] = (polled[options.timeout] or 0) + 1
+      return poll(client, where, options)
+    end
+    bytes_each(one, 9, function(i)
+      return { timeout = 1 + i % 3, on_change = function() told[i] = true end }
+    end)
+    assert.same({ 6, 6, 6 }, polled)
+    assert.equal(9, #told)
+  end)
+
+  it("lets go of its client", function()
+    local held = setmetatable({}, { __mode = "k" })
+    do
+      local one = service(5)
+      held[one] = true
+      bytes_each(one, 5, function() return nil end)
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(held))
+  end)
+
+  it("refuses what is impossible where it is called", function()
+    local line = debug.getinfo(1, "l").currentline + 3
+    local _, message = task.run(service(1), function()
+      return pcall(function()
+        local _ = workflow.wait(service(1), LOCATION, { deadline = -1 })
+      end)
+    end)
+    assert.matches("workflow_spec.lua:" .. line .. ": option 'deadline'", message)
+  end)
+
+  it("raises what on_change raises", function()
+    local good, message = task.run(service(9), function()
+      local client = service(9)
+      return task.run(client, pcall, workflow.wait, client, LOCATION,
+        { on_change = function() error("oops", 0) end })
+    end)
+    assert.same({ false, "oops" }, { good, message })
+  end)
+
+  it("gives the same as elsewhere", function()
+    for _, answers in ipairs { { RUNNING, DONE }, { fake.http(503), fake.http(403) } } do
+      local one, other = scripted(answers), scripted(answers)
+      math.randomseed(1)
+      local here = table.pack(workflow.wait(one.client, LOCATION))
+      math.randomseed(1)
+      local there = table.pack(task.run(other.client, workflow.wait, other.client, LOCATION))
+      assert.same(here, there)
+      assert.same(one.polled, other.polled)
+    end
   end)
 end)
 

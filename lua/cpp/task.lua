@@ -7,7 +7,7 @@
 --     end)
 --   end)
 --
--- Only the coroutines that `run`, `spawn` and `map` make are tasks. A coroutine
+-- Only the coroutines that `run`, `spawn`, `map` and `rounds` make are tasks. One
 -- that a task makes for itself (a generator, say) and that calls the client
 -- waits as it would outside of `run`: by default it blocks the whole process.
 -- A plain table with `sleep` and `now` may stand for the client: then there is
@@ -15,13 +15,12 @@
 
 local cpp = require "cpp"
 local is_closed = require "cpp.task.closed"
+local PARKED = require "cpp.task.parked"
 local queue = require "cpp.task.queue"
 local timers = require "cpp.task.timers"
+local workers = require "cpp.task.workers"
 
 local task = {}
-
--- What a task yields once something is registered that will wake it.
-local PARKED = {}
 
 -- Seconds to block when only an answer can end the waiting.
 local LONG = 3600
@@ -111,7 +110,7 @@ local Run = { __close = finish, __name = "cpp.task.run" }
 local function begin(client)
   local run = setmetatable({
     client = client, tasks = {}, ready = queue.new(), timers = timers.new(),
-    requests = setmetatable({}, { __mode = "k" }),
+    requests = setmetatable({}, { __mode = "k" }), workers = {}, lent = {},
     engine = client.wait ~= nil, results = { n = 0 },
   }, Run)
   if run.engine then
@@ -122,18 +121,41 @@ local function begin(client)
   return run
 end
 
+-- The last error of a round, and where on its worker's stack it was raised.
+local failure = {}
+
 -- Errors that are no strings pass unchanged, for whoever looks into them.
+local function with_origin(message)
+  if type(message) == "string" and message == failure.message then
+    return failure.traceback
+  end
+  return message
+end
+
 local function raise(thread, message)
   if type(message) == "string" then
-    message = debug.traceback(thread, message)
+    message = debug.traceback(thread, with_origin(message))
   end
   error(message, 0)
+end
+
+-- The error belongs to the task that waits for the rounds.
+local function fail_round(run, worker, object, message)
+  workers.take_back(run, worker)
+  if type(message) == "string" then
+    failure = { message = message, traceback = debug.traceback(worker, message) }
+  end
+  object.raised = { message }
+  workers.dismiss(run, object)
 end
 
 -- Takes what coroutine.resume returned. A task that yields anything else than
 -- PARKED only gives the others a turn.
 local function settle(run, thread, good, ...)
-  if not good then
+  local object = run.lent[thread]
+  if not good and object and object.waiter then
+    fail_round(run, thread, object, ...)
+  elseif not good then
     raise(thread, ...)
   elseif coroutine.status(thread) == "dead" then
     run.tasks[thread] = nil
@@ -151,6 +173,15 @@ local function resume(run, thread)
     settle(run, thread, coroutine.resume(thread))
   else
     run.tasks[thread] = nil
+  end
+end
+
+-- Nothing, where its task has left meanwhile.
+local function begin_round(run, object)
+  if object.waiter then
+    local worker = workers.lend(run, object)
+    run_of[worker] = run
+    settle(run, worker, coroutine.resume(worker, run, object))
   end
 end
 
@@ -240,7 +271,12 @@ end
 -- at the network.
 local function turn(run)
   for _ = 1, #run.ready do
-    resume(run, run.ready:pop())
+    local one = run.ready:pop()
+    if type(one) == "thread" then
+      resume(run, one)
+    else
+      begin_round(run, one)
+    end
   end
 end
 
@@ -302,6 +338,44 @@ function task.sleep(seconds)
   return true
 end
 
+--- Calls object:round() until it returns nil, then returns `object.value` and
+-- `object.err`; a number is the seconds until the next call, fewer when the
+-- client closes. For very many that wait very long: a coroutine keeps, asleep,
+-- the stack that it once needed, and so the rounds of all run on a few
+-- coroutines of the run, which are tasks, while the callers only park. An error
+-- in a round is raised here. To end the rounds with the task, the object's
+-- `__close` must be `task.leave`. The fields `waiter` and `raised` are taken.
+---@param object table
+---@return any value
+---@return any err
+function task.rounds(object)
+  local run = current "task.rounds"
+  local _ <close> = object
+  object.waiter = coroutine.running()
+  run.ready:push(object)
+  while object.waiter do
+    coroutine.yield(PARKED)
+  end
+  if object.raised then
+    error(object.raised[1], 0)
+  end
+  return object.value, object.err
+end
+
+--- The `__close` of objects in rounds: ends the round under way, and its exchange
+-- with it. A round that closes its own task goes on to its end.
+---@param object table
+function task.leave(object)
+  local waiter = object.waiter
+  local run = waiter and run_of[waiter]
+  local worker = run and workers.of(run, object)
+  object.waiter = nil
+  if worker and coroutine.status(worker) == "suspended" then
+    workers.take_back(run, worker)
+    close_task(worker)
+  end
+end
+
 --- Whether the running coroutine is a task, of a run on this client if one is
 --- given.
 ---@param client? cpp.client|table
@@ -325,18 +399,10 @@ function task.wake(thread)
 end
 
 local function traceback(message)
-  return type(message) == "string" and debug.traceback(message, 2) or message
-end
-
--- What one call of fn gave: into the results, or why not, into the errors.
-local function collect(results, errors, i, good, value, reason)
-  if not good then
-    errors[i] = value == nil and "nil" or value
-  elseif value == nil then
-    errors[i] = reason
-  else
-    results[i] = value
+  if type(message) == "string" then
+    return debug.traceback(with_origin(message), 2)
   end
+  return message
 end
 
 --- Calls fn for each item, several at a time, and returns when all are through.
@@ -354,22 +420,31 @@ function task.map(list, fn, concurrency)
   end
   local run, caller = current "task.map", coroutine.running()
   local results, errors, last = {}, {}, 0
-  local workers = math.min(concurrency, #list)
-  local function work()
+  local callers = math.min(concurrency, #list)
+  -- What one call of fn gave: into the results, or why not, into the errors.
+  local function collect(i, good, value, reason)
+    if not good then
+      errors[i] = value == nil and "nil" or value
+    elseif value == nil then
+      errors[i] = reason
+    else
+      results[i] = value
+    end
+  end
+  local function call()
     while last < #list do
       last = last + 1
-      local i = last
-      collect(results, errors, i, xpcall(fn, traceback, list[i], i))
+      collect(last, xpcall(fn, traceback, list[last], last))
     end
-    workers = workers - 1
-    if workers == 0 then
+    callers = callers - 1
+    if callers == 0 then
       task.wake(caller)
     end
   end
-  for _ = 1, workers do
-    launch(run, work)
+  for _ = 1, callers do
+    launch(run, call)
   end
-  if workers > 0 then
+  if callers > 0 then
     task.park()
   end
   return results, next(errors) and errors or nil

@@ -10,7 +10,7 @@ local job = require "cpp.workflow.job"
 local options = require "cpp.workflow.options"
 local problems_of = require "cpp.workflow.problems"
 local task = require "cpp.task"
-local wait_for = require "cpp.workflow.wait"
+local wait = require "cpp.workflow.wait"
 
 local workflow = {}
 
@@ -96,9 +96,7 @@ end
 local function new_wait(client, subject, opts)
   check_client(client)
   check_subject(subject)
-  local self = job.new(client, options.split(options.WAIT, opts))
-  self.target = subject
-  return self
+  return wait.new(client, subject, opts)
 end
 
 --- Polls an operation until it has ended, or waits for a person's review.
@@ -109,8 +107,12 @@ end
 ---@return cpp.operation|nil operation  `done`, unless it waits for review
 ---@return cpp.error|nil err
 function workflow.wait(client, subject, opts)
-  local self = level_up(pcall(new_wait, client, subject, opts))
-  return wait_for(self, subject)
+  -- In a coroutine: asleep, a task keeps what stack it once needed.
+  local good, self = coroutine.resume(coroutine.create(new_wait), client, subject, opts)
+  if not good then
+    error(self, 2)
+  end
+  return wait.follow(self)
 end
 
 local function new_cancel(client, target, own, calls)

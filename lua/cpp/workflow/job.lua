@@ -35,8 +35,22 @@ job.__index = job
 function job.new(client, own, calls)
   own.client, own.calls = client, calls
   own.until_time = client:now() + own.deadline
-  own.max_interval = math.max(own.interval, own.max_interval)
   return setmetatable(own, job)
+end
+
+--- What many jobs with the same client and options have in common.
+---@param own table  from options.split; becomes the kind
+---@return table kind
+function job.kind(client, own, calls)
+  own.client, own.calls = client, calls
+  own.__index, own.__close = own, task.leave
+  return setmetatable(own, job)
+end
+
+--- A job of a kind starts now.
+---@return cpp.job
+function job.start(kind)
+  return setmetatable({ until_time = kind.client:now() + kind.deadline }, kind)
 end
 
 -- ---- asking ----
@@ -127,21 +141,12 @@ local function delay(self)
   local seconds, reason = self.retry_after, "retry_after"
   local is_sensible = type(seconds) == "number" and seconds >= 0
   if not is_sensible then
-    local most = math.min(self.max_interval, self.interval * 2.0 ^ self.attempt)
+    local most = math.max(self.interval, self.max_interval)
+    most = math.min(most, self.interval * 2.0 ^ self.attempt)
     seconds, reason = math.random() * most, "backoff"
     self.attempt = self.attempt + 1
   end
   return math.max(seconds, self.interval / 10), reason
-end
-
--- A task leaves the others their time, also where the client is a plain table.
-local function rest(client, seconds)
-  if is_closed(client) then
-    return nil, closed_error()
-  elseif task.running(client) then
-    return task.sleep(seconds)
-  end
-  return client:sleep(seconds)
 end
 
 -- The same, but never past the deadline: then one last look remains.
@@ -157,14 +162,25 @@ local function next_pause(self)
   return seconds
 end
 
+-- A task leaves the others their time, also where the client is a plain table.
+local function rest(self, seconds)
+  local client = self.client
+  if self.batch then
+    self.batch:stand_aside(self)
+  end
+  if is_closed(client) then
+    return nil, closed_error()
+  elseif task.running(client) then
+    return task.sleep(seconds)
+  end
+  return client:sleep(seconds)
+end
+
 --- Waits as long as the service asked, else for the backoff, and not past the
 -- deadline.
 ---@return table|nil err  when the client closed meanwhile
 function job:pause()
-  if self.batch then
-    self.batch:stand_aside(self)
-  end
-  local _, err = rest(self.client, next_pause(self))
+  local _, err = rest(self, next_pause(self))
   return err
 end
 
@@ -181,6 +197,21 @@ function job:is_out_of_patience(intervals)
   return self.final or now - self.patient_since >= intervals * self.interval
 end
 
+-- Calls step. Seconds to pause; or nil, and what is to be returned: a result
+-- (false is one), or an error that does not pass, or that time is up.
+local function try(self, step)
+  local last = self.final
+  local result, err = step(self)
+  if result ~= nil then
+    return nil, result
+  elseif err and not job.is_passing(err) then
+    return nil, self:fail(err)
+  elseif last then
+    return nil, self:expire(err or self.trouble)
+  end
+  return next_pause(self)
+end
+
 --- Calls step again and again, with pauses, until it gives a result (false is
 -- one) or an error that does not pass; for the last time at the deadline.
 ---@param step fun(self: cpp.job): any, table|nil
@@ -188,20 +219,23 @@ end
 ---@return table|nil err
 function job:repeat_until_deadline(step)
   while true do
-    local last = self.final
-    local result, err = step(self)
-    if result ~= nil then
-      return result
-    elseif err and not job.is_passing(err) then
-      return self:fail(err)
-    elseif last then
-      return self:expire(err or self.trouble)
+    local seconds, result, err = try(self, step)
+    if not seconds then
+      return result, err
     end
-    local closed = self:pause()
+    local _, closed = rest(self, seconds)
     if closed then
       return self:fail(closed)
     end
   end
+end
+
+--- The same with `self.step`, for task.rounds, whose caller gets value and err.
+-- A client that closed meanwhile fails the next step.
+function job:round()
+  local seconds
+  seconds, self.value, self.err = try(self, self.step)
+  return seconds
 end
 
 -- ---- telling ----

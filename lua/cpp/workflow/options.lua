@@ -69,19 +69,23 @@ local function defaults(known)
   return own
 end
 
+-- One for all the jobs whose calls have no options.
+local NONE = {}
+
 --- Raises, naming the option, where one of the workflow's own is impossible.
 ---@param known table  options.WAIT, CANCEL or CANCEL_ALL
 ---@param given table|nil
 ---@return table own  with defaults
----@return table calls  the rest
+---@return table calls  the rest, not to be changed
 function options.split(known, given)
-  local own, calls = defaults(known), {}
+  local own, calls = defaults(known), NONE
   for name, value in pairs(given or {}) do
     refuse_dry_run(name)
     if known[name] then
       check(name, value, known[name])
       own[name] = value
     else
+      calls = calls ~= NONE and calls or {}
       calls[name] = value
     end
   end
