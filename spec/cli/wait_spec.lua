@@ -18,6 +18,7 @@ describe("cloudpartner wait", function()
     ["done"] = { DONE, "", 0 },
     ["done, not canceled"] = { DONE, "--for canceled", 4 },
     ["failed"] = { FAILED, "", 5 },
+    ["done, in the service's word"] = { DONE, "--for completed", 0 },
     ["failed as wanted"] = { FAILED, "--for failed", 0 },
     ["in review"] = { { running = "preview" }, "", 7 },
     ["in review as wanted"] = { { running = "preview" },
@@ -65,6 +66,14 @@ describe("cloudpartner wait", function()
     assert.same({ "result", "/nowhere", 404 },
       { told[1].event, told[1].location, told[1].error.status })
     assert.is_nil(told[1].cancel)
+  end)
+
+  it("takes every form of a location", function()
+    local result = run "wait --dry-run api/a '/api/operations/a$b$2$c' HTTPS://evil.example"
+    assert.equal(1, result.status)
+    assert.matches("^curl [^\n]*/api/a?[^\n]*\ncurl [^\n]*/api/operations/a%$b%$2%$c?",
+      result.out)
+    assert.matches("foreign_origin", result.err)
   end)
 
   it("prints curl lines with --dry-run", function()

@@ -4,6 +4,7 @@ local argparse = require "argparse"
 local cpp = require "cpp"
 local failure = require "cpp.cli.failure"
 local help = require "cpp.cli.help"
+local words = require "cpp.cli.words"
 
 local arguments = {}
 
@@ -62,6 +63,19 @@ local function to_text(argument)
     return nil, "an argument is empty"
   end
   return argument
+end
+
+local NO_LOCATION = "'%s' is no location: that is a URL, or a path that begins with '/'. "
+  .. "`cloudpartner operations PUBLISHER OFFER --json` shows those of an offer"
+
+-- A path without its first slash is still one of the service's.
+local function to_location(argument)
+  for _, pattern in ipairs { "^/", "^%a[%w+.-]*:", "^api/" } do
+    if argument:find(pattern) then
+      return argument
+    end
+  end
+  return nil, NO_LOCATION:format(argument)
 end
 
 -- ---- what several commands take ----
@@ -128,9 +142,10 @@ local function add_wait(parser)
   local command = new_command(parser, "wait", "Follow operations to their ends.",
     help.WAIT, help.WAIT_EPILOG)
   command:argument("location", "Where the service tells about an operation.")
-    :args "+":target "locations":convert(to_text)
+    :args "+":target "locations":convert(to_location)
   local own = {
-    command:option("--for", "The state that is wanted."):target "wanted"
+    command:option("--for", "The state that is wanted: canceled, succeeded, failed or "
+      .. "waiting_for_publisher_review, or the service's word for one."):target "wanted"
       :argname "STATE":choices(STATES),
     command:flag("--through-review", "Wait on while a person must review; "
       .. "--for canceled does so."),
@@ -142,7 +157,7 @@ end
 local function add_poll(parser)
   local command = new_command(parser, "poll", "Ask once about an operation.",
     help.POLL, help.POLL_EPILOG)
-  command:argument("location", "Where the service tells about it."):convert(to_text)
+  command:argument("location", "Where the service tells about it."):convert(to_location)
   add_output(command, {}, "the result")
 end
 
@@ -205,7 +220,7 @@ end
 ---@return cpp.cli.given
 function arguments.parse(args)
   local parser = new_parser()
-  local given = parser:parse(args)
+  local given = parser:parse(words.prepare(args))
   if given.operation and #given.offers > 1 then
     failure.raise(2, "cloudpartner: option '--operation' is for one offer")
   end
