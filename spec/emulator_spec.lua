@@ -766,6 +766,41 @@ describe("the emulator", function()
       assert.equal("canceled", poll(portal).document.status)
       assert.equal("running", poll(portal, "colleague").document.status)
     end)
+
+    -- What a patch says of `next` while its offer's last run is over.
+    for name, patch in pairs {
+      ["only that"] = { next = { id = "colleague" } },
+      ["with what runs"] = { next = { id = "colleague" }, running = "publish" },
+    } do
+      it("what a colleague starts after a run that is yet to start: " .. name, function()
+        still { publish_seconds = 600, elapsed = 600 }
+        portal:set("contoso/vm", { publish_seconds = 3600, elapsed = 0 })
+        portal:set("contoso/vm", patch)
+        assert.equal(404, poll(portal, "colleague").status)
+        if not patch.running then
+          post(portal, path_of "contoso/vm" .. "publish", BODY)
+        end
+        advance(3600)
+        assert.equal("running", poll(portal, "colleague").document.status)
+        assert.equal(3, #list(portal))
+      end)
+    end
+
+    it("nothing of a colleague's by what an offer's history holds", function()
+      still { running = false, history = { {} }, next = { id = "colleague" } }
+      assert.equal(404, poll(portal, "colleague").status)
+      assert.equal(1, #list(portal))
+    end)
+
+    it("what a colleague starts when a run ended before the next was announced", function()
+      still { publish_seconds = 600, next = { id = "first" } }
+      advance(600)
+      portal:set("contoso/vm", { next = { id = "second" } })
+      assert.equal("running", poll(portal, "first").document.status)
+      assert.equal(404, poll(portal, "second").status)
+      advance(600)
+      assert.equal("running", poll(portal, "second").document.status)
+    end)
   end)
 
   describe("changes at run time", function()

@@ -40,10 +40,15 @@ function offer:start(kind, time, emails)
   return self.latest
 end
 
+-- A run whose end lets `next` begin: what had ended before that was set does not.
+local function makes_way(self, run, time)
+  return run ~= nil and run ~= self.passed and run:ended(time)
+end
+
 -- Starts what the setting `next` announces, at the moment when its turn comes.
 local function settle(self, time)
   local following = self.settings.next
-  if following and self.latest and self.latest:ended(time) then
+  if following and makes_way(self, self.latest, time) then
     self.settings.next = nil
     self.settings.id = following.id
     self:start("publish", self.latest.stop.at, "colleague@example.com")
@@ -138,11 +143,24 @@ local function replan(self, patch, time)
   run:plan()
 end
 
+-- The one announced before has its turn first, where its moment has come.
+local function announce(self, following, time)
+  self.passed = not self:current(time) and self.latest or nil
+  self.settings.next = following
+end
+
+-- `next` comes last: it waits for what this patch starts.
+local function merge(self, patch)
+  for name, value in pairs(patch) do
+    if name ~= "next" then
+      self.settings[name] = value
+    end
+  end
+end
+
 --- Merges settings, at a time.
 function offer:change(patch, time)
-  for name, value in pairs(patch) do
-    self.settings[name] = value
-  end
+  merge(self, patch)
   if patch.history then
     add_history(self, patch.history, time)
   end
@@ -150,6 +168,9 @@ function offer:change(patch, time)
     change_running(self, patch.running, time)
   else
     replan(self, patch, time)
+  end
+  if patch.next then
+    announce(self, patch.next, time)
   end
 end
 
