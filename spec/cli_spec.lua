@@ -26,6 +26,25 @@ describe("cloudpartner emulate", function()
   end
 end)
 
+describe("cloudpartner emulate --offer", function()
+  it("emulates these offers, each in mid-publish", function()
+    local child <close> = command.start("emulate --speed 1000 --offer contoso/one "
+      .. "--offer \"fabrikam/it's 1\" --offer contoso/two")
+    local lines = { child:read_until "^export " }
+    for i, expected in ipairs { "cloudpartner cancel contoso one two",
+      [[cloudpartner cancel fabrikam 'it'\''s 1']] } do
+      lines[i + 1] = child:read_until "^cloudpartner "
+      assert.equal(expected, lines[i + 1])
+    end
+    local result = command.shell(table.concat(lines, QUICK .. " && ", 2):gsub("^",
+      lines[1] .. " && ") .. QUICK)
+    assert.equal(0, result.status, result.err)
+    assert.equal(3, select(2, result.out:gsub(": canceled", "")))
+    local usual = command.shell(lines[1] .. "\ncloudpartner status contoso contoso-vm")
+    assert.matches("HTTP 404", usual.err)
+  end)
+end)
+
 describe("Ctrl-C", function()
   local function interrupt(words, pattern)
     service.freeze()
@@ -137,6 +156,8 @@ describe("the command line", function()
     ["wait ''"] = "'' is no location",
     ["poll contoso/vm"] = "'contoso/vm' is no location",
     ["completion tcsh"] = "must be one of 'bash'",
+    ["emulate --offer vm"] = "'vm' is not PUBLISHER/OFFER",
+    ["emulate --offer contoso/"] = "'contoso/' is not PUBLISHER/OFFER",
     ["emulate --speed fast"] = "not a number above 0",
   }
   for words, message in pairs(WRONG) do

@@ -31,6 +31,7 @@ local arguments = {}
 ---@field trace boolean|nil
 ---@field tls boolean|nil
 ---@field speed number
+---@field emulated {publisher: string, offer: string}[]
 
 local WIDTH = 80
 
@@ -76,6 +77,14 @@ local function to_location(argument)
     end
   end
   return nil, NO_LOCATION:format(argument)
+end
+
+local function to_emulated(argument)
+  local publisher, offer = argument:match "^([^/]+)/([^/]+)$"
+  if publisher then
+    return { publisher = publisher, offer = offer }
+  end
+  return nil, ("'%s' is not PUBLISHER/OFFER"):format(argument)
 end
 
 -- ---- what several commands take ----
@@ -187,6 +196,9 @@ local function add_emulate(parser)
   command:flag("--tls", "https, with a certificate of its own.")
   command:option("--speed", "Seconds that pass in one (default: 10)."):argname "N"
     :default "10":show_default(false):convert(to_speed)
+  command:option("--offer", "An offer with a publish under way; may be repeated "
+    .. "(default: contoso/contoso-vm)."):argname "PUBLISHER/OFFER":count "*"
+    :target "emulated":convert(to_emulated)
 end
 
 -- ---- parsing ----

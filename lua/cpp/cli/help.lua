@@ -106,14 +106,15 @@ Example:
 Exit statuses: 0 shown; 1 there is no token, or it cannot be read.]]
 
 help.EMULATE = [[
-Starts the portal on this machine, with one offer in the middle of a publish,
-and prints two lines to paste into another shell. It runs until Ctrl-C. Needs
-nginx with its Lua module.]]
+Starts the portal on this machine, with offers in the middle of a publish, and
+prints what to paste into another shell: a line that makes it the service there,
+and one that cancels. It runs until Ctrl-C. Needs nginx with its Lua module.]]
 
 help.EMULATE_EPILOG = [[
 Examples:
    cloudpartner emulate
    cloudpartner emulate --tls --speed 60
+   cloudpartner emulate --offer contoso/contoso-vm --offer contoso/contoso-app
 
 Exit statuses: 130 after Ctrl-C; 1 it cannot be started.]]
 
