@@ -1,3 +1,4 @@
+local cjson = require "cjson"
 local command = require "spec.cli.command"
 local emulator = require "cpp.emulator"
 local service = require "spec.cli.service"
@@ -46,37 +47,120 @@ describe("cloudpartner emulate --offer", function()
 end)
 
 describe("Ctrl-C", function()
+  local RAN = "56615b67-2185-49fe-80d2-c4ddf77bb2e8"
+
+  -- Stops the command once it prints this; gives what it printed after that.
   local function interrupt(words, pattern)
     service.freeze()
     local child <close> = service.start_command(words)
     child:read_until(pattern)
     local rest, how, status = child:kill "INT"
     assert.same({ "exit", 130 }, { how, status })
-    assert.is_nil((child.seen .. rest):find "interrupted")
+    assert.is_nil((child.seen .. rest):find "interrupted!")
     assert.is_nil((child.seen .. rest):find "traceback")
+    return rest
   end
 
-  it("ends a cancel at once", function()
-    offer "stop"
-    interrupt("cancel contoso stop", "cloudpartner wait")
+  local function result_in(output)
+    local list = {}
+    for line in output:gmatch '{"event":"result"[^\n]+' do
+      table.insert(list, cjson.decode(line))
+    end
+    return list
+  end
+
+  -- Wherever it strikes.
+  for i = 1, 5 do
+    it("ends a cancel at once, and says where to go on: " .. i, function()
+      offer("stop-" .. i, { id = RAN })
+      local rest = interrupt("cancel contoso stop-" .. i, "cloudpartner wait")
+      assert.matches(("contoso/stop%%-%d: stopped by Ctrl%%-C\n"):format(i)
+        .. ("contoso/stop%%-%d: the cancel was accepted\n"):format(i)
+        .. ("contoso/stop%%-%d: to go on elsewhere:\n"):format(i)
+        .. "cloudpartner wait %-%-for canceled '[^\n]*/operations/"
+        .. RAN:gsub("%-", "%%-") .. "[^\n]*'\n$", rest)
+    end)
+  end
+
+  it("ends a cancel with its result as JSON", function()
+    offer("stop-json", { id = RAN })
+    local rest = interrupt("cancel contoso stop-json --json", "cloudpartner wait")
+    local told = result_in(rest)
+    assert.equal(1, #told)
+    assert.same({ RAN, "accepted", "closed", "interrupted" }, { told[1].operation,
+      told[1].cancel, told[1].error.kind, told[1].error.code })
+    assert.matches("/operations/" .. RAN:gsub("%-", "%%-"), told[1].location)
   end)
 
-  it("ends a cancel of several", function()
-    offer "stop-1"
-    offer "stop-2"
-    interrupt("cancel contoso stop-1 stop-2", "stop%-2 canceling")
+  it("ends a cancel of several, each with a result", function()
+    for i = 1, 3 do
+      offer("stop-several-" .. i)
+    end
+    local rest = interrupt("cancel contoso stop-several-1 stop-several-2 stop-several-3 "
+      .. "--json", "stop%-several%-3 canceling")
+    local told = {}
+    for i, one in ipairs(result_in(rest)) do
+      told[i] = { one.offer, one.cancel, one.error.code }
+    end
+    assert.same({ { "stop-several-1", "accepted", "interrupted" },
+      { "stop-several-2", "accepted", "interrupted" },
+      { "stop-several-3", "accepted", "interrupted" } }, told)
+  end)
+
+  it("ends a cancel that was taken with --no-wait for all but one", function()
+    offer "stop-taken"
+    offer "stop-hung"
+    service.portal:set("*", { faults = {
+      { on = "cancel", offer = "contoso/stop-hung", delay = 1e6, times = -1 } } })
+    local rest = interrupt("cancel contoso stop-taken stop-hung --no-wait",
+      "cloudpartner wait")
+    assert.matches("contoso/stop%-taken: cancel accepted %(", rest)
+    assert.matches("contoso/stop%-hung: ", rest)
   end)
 
   it("ends waits", function()
-    offer "stop-3"
-    local location = objects(run "operations contoso stop-3 --json".out)[1].location
-    interrupt(("wait %s %s"):format(location, location), "^contoso/stop%-3 ")
+    offer "stop-waits"
+    local location = objects(run "operations contoso stop-waits --json".out)[1].location
+    local rest = interrupt(("wait %s %s"):format(location, location),
+      "^contoso/stop%-waits ")
+    assert.equal(2, select(2, rest:gsub("contoso/stop%-waits: stopped by Ctrl%-C\n", "")))
   end)
 
-  it("ends an exchange that nobody answers", function()
-    offer "stop-4"
+  it("ends an exchange that nobody answers, and says what is not known", function()
+    offer("stop-unheard", { id = RAN })
     service.portal:set("*", { faults = { { on = "cancel", delay = 1e6, times = -1 } } })
-    interrupt("cancel contoso stop-4", "sending")
+    service.freeze()
+    local child <close> = service.start_command "cancel contoso stop-unheard"
+    child:read_until "sending"
+    service.await("stop-unheard", "cancels")
+    local rest, how, status = child:kill "INT"
+    assert.same({ "exit", 130 }, { how, status })
+    assert.matches("contoso/stop%-unheard: whether the cancel arrived is not known\n"
+      .. "[^\n]*\ncloudpartner wait [^\n]*" .. RAN:gsub("%-", "%%-"), rest)
+  end)
+
+  it("ends what has sent nothing, and says so", function()
+    offer "stop-silent"
+    service.portal:set("*", { faults = { { on = "operations", delay = 1e6 } } })
+    service.freeze()
+    local child <close> = service.start_command "cancel contoso stop-silent"
+    service.await("stop-silent", "lists")
+    local rest, how, status = child:kill "INT"
+    assert.same({ "exit", 130 }, { how, status })
+    assert.equal("contoso/stop-silent: stopped by Ctrl-C\n"
+      .. "contoso/stop-silent: no cancel was sent\n", rest)
+    assert.equal(0, service.counts "stop-silent".cancels)
+  end)
+
+  it("ends one look", function()
+    service.portal:set("*", { faults = { { on = "status", delay = 1e6 } } })
+    service.freeze()
+    offer "stop-look"
+    local child <close> = service.start_look "status contoso stop-look"
+    service.await("stop-look", "statuses")
+    local rest, how, status = child:kill "INT"
+    assert.same({ "exit", 130, "contoso/stop-look: stopped by Ctrl-C\n" },
+      { how, status, rest })
   end)
 end)
 

@@ -2,6 +2,7 @@
 
 local arguments = require "cpp.cli.arguments"
 local exit = require "cpp.cli.exit"
+local failure = require "cpp.cli.failure"
 local session = require "cpp.cli.session"
 
 local cli = {}
@@ -17,12 +18,11 @@ local COMMANDS = {
 
 -- A result that nobody could read is no success.
 local function check_output(self, status)
-  local failure = self.console.failure
-  if failure then
-    self.console:note("cloudpartner: cannot write the result: " .. failure)
-    return 1
+  local trouble = self.console.failure
+  if trouble then
+    self.console:note("cloudpartner: cannot write the result: " .. trouble)
   end
-  return status
+  return self.stopped and exit.INTERRUPTED or trouble and 1 or status
 end
 
 local function run(args)
@@ -34,17 +34,11 @@ local function run(args)
   return check_output(self, COMMANDS[given.command](self))
 end
 
--- What lua.c raises for SIGINT, with a place before it and maybe a traceback
--- behind it.
-local function is_interrupt(reason)
-  return type(reason) == "string" and reason:find "^[^\n]*interrupted!" ~= nil
-end
-
 -- A failure is for the user; anything else is an error of this program.
 local function explain(reason)
   if type(reason) == "table" and reason.status then
     return reason
-  elseif is_interrupt(reason) then
+  elseif failure.is_interrupt(reason) then
     return { status = exit.INTERRUPTED }
   end
   local message = debug.traceback("cloudpartner: " .. tostring(reason), 2)

@@ -49,12 +49,27 @@ describe("cloudpartner cancel", function()
     end)
   end
 
-  it("says what an error means for the cancel", function()
-    offer("sent", { cancel_seconds = 1e6 })
-    offer("refused", { foreign = true })
-    local sent = run("cancel contoso sent" .. QUICK .. "--deadline 0.1")
-    assert.matches("the cancel was accepted", sent.err)
-    assert.matches("no cancel was sent", run("cancel contoso refused" .. QUICK).err)
+  -- Settings of the offer, faults, more arguments, what is said.
+  local MEANINGS = {
+    sent = { { cancel_seconds = 1e6 }, {}, "--deadline 0.1", "the cancel was accepted" },
+    refused = { { foreign = true }, {}, "", "the cancel was refused with HTTP 403" },
+    mistaken = { {}, {}, "--operation theirs", "no cancel was sent" },
+    unheard = { {}, { { on = "cancel", status = 503, times = -1 } }, "--deadline 0.1",
+      "whether the cancel arrived is not known" },
+  }
+  for name, case in pairs(MEANINGS) do
+    it("says what an error means for the cancel: " .. name, function()
+      offer(name, case[1])
+      service.portal:set("*", { faults = case[2] })
+      local result = run("cancel contoso " .. name .. QUICK .. case[3])
+      assert.is_truthy(result.err:find(": " .. case[4] .. "\n", 1, true), result.err)
+    end)
+  end
+
+  it("says that no cancel was sent where nothing could be", function()
+    local result = run "cancel contoso vm --endpoint http://127.0.0.1:9 --deadline 0.1"
+    assert.equal(6, result.status)
+    assert.matches("contoso/vm: no cancel was sent\n$", result.err)
   end)
 
   it("prints the line to go on with where the answer was lost", function()
@@ -64,6 +79,68 @@ describe("cloudpartner cancel", function()
     assert.equal(6, result.status)
     assert.matches("whether the cancel arrived is not known\n[^\n]*\ncloudpartner wait ",
       result.err)
+  end)
+
+  describe("where nothing runs", function()
+    local OLD = "0b0b0b0b-0000-4000-8000-000000000000"
+
+    local function idle(name, settings)
+      local all = { running = false, history = { { id = OLD, state = "canceled" } } }
+      for key, value in pairs(settings or {}) do
+        all[key] = value
+      end
+      offer(name, all)
+    end
+
+    for _, form in ipairs { "F1", "F2", "none" } do
+      it("names nothing that ended before to go on with: " .. form, function()
+        idle("idle-" .. form, { location = form })
+        local result = run("cancel contoso idle-" .. form .. QUICK)
+        assert.equal(3, result.status)
+        assert.equal(("contoso/idle-%s: nothing to cancel (the last: publish %s, "
+          .. "canceled); a publish may start\n"):format(form, OLD), result.out)
+        assert.is_truthy(result.err:find("nothing was seen running; to look elsewhere:\n"
+          .. ("cloudpartner operations 'contoso' 'idle-%s'\n"):format(form), 1, true))
+        assert.is_nil(result.err:find(OLD, 1, true))
+        assert.is_nil(result.err:find "cloudpartner wait")
+      end)
+    end
+
+    it("names nothing that ended before with --no-wait", function()
+      idle "idle-quick"
+      local result = run "cancel contoso idle-quick --no-wait"
+      assert.equal(0, result.status)
+      assert.equal("contoso/idle-quick: cancel accepted, but nothing was seen running\n",
+        result.out)
+      assert.is_nil(result.err:find(OLD, 1, true))
+    end)
+
+    it("names nothing that ended before as JSON", function()
+      idle "idle-json"
+      local told = objects(run "cancel contoso idle-json --no-wait --json".out)
+      for i, event in ipairs { "change", "result" } do
+        local outcome = event == "result" and "accepted" or nil
+        assert.same({ event = event, publisher = "contoso", offer = "idle-json",
+          state = "accepted", outcome = outcome }, told[i])
+      end
+      assert.equal(2, #told)
+    end)
+
+    it("goes on with what runs though the list does not show it", function()
+      offer("unseen", { list = "empty", id = RAN })
+      local result = run("cancel contoso unseen --no-wait")
+      assert.equal("contoso/unseen: cancel accepted, but nothing was seen running\n",
+        result.out)
+      assert.matches("cloudpartner wait [^\n]*/operations/" .. RAN:gsub("%-", "%%-"),
+        result.err)
+    end)
+
+    it("goes on with the list where the location must not be followed", function()
+      offer("elsewhere", { list = "empty", location = "https://evil.example/api/1" })
+      local result = run("cancel contoso elsewhere --no-wait")
+      assert.is_nil(result.err:find "evil")
+      assert.matches("cloudpartner operations 'contoso' 'elsewhere'", result.err)
+    end)
   end)
 
   it("prints messages as plain text", function()

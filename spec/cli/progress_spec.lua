@@ -184,14 +184,13 @@ describe("drawing", function()
   end)
 
   it("never lets the client sleep past its turn", function()
-    local terminal, slept = on_terminal(80), {}
-    local client = { step = function(_, seconds) table.insert(slept, seconds) end }
+    local terminal = on_terminal(80)
     terminal.progress:add("contoso/vm", lines.cancel)
-    local wait = terminal.progress:wait_function()
-    wait(client, 60)
-    wait(client, nil)
-    wait(client, 0.5)
-    assert.same({ 1, 1, 0.5 }, slept)
+    local turns = {}
+    for i, seconds in ipairs { 60, false, 0.5 } do
+      turns[i] = terminal.progress:turn(seconds or nil)
+    end
+    assert.same({ 1, 1, 0.5 }, turns)
   end)
 end)
 
@@ -206,8 +205,12 @@ describe("without a terminal", function()
     return self
   end
 
-  it("has no wait function", function()
-    assert.is_nil(log().progress:wait_function())
+  it("has nothing to draw", function()
+    local self = log()
+    self.progress:add("contoso/vm", lines.cancel)
+    assert.equal(60, self.progress:turn(60))
+    assert.is_nil(self.progress:turn(nil))
+    assert.same({}, self.written)
   end)
 
   it("prints whole lines, one for each change", function()

@@ -45,6 +45,17 @@ function service.counts(name)
   return service.portal:ledger().offers["contoso/" .. name]
 end
 
+--- Waits until the portal was asked so often about an offer; `call` is a counter.
+function service.await(name, call)
+  for _ = 1, 500 do
+    if (service.counts(name) or {})[call] == 1 then
+      return
+    end
+    os.execute "sleep 0.02"
+  end
+  error("never asked: " .. call .. " of " .. name)
+end
+
 --- Runs the command to its end. The token is in its environment and must stay there.
 ---@return table  status, out, err
 function service.run(words, values)
@@ -60,6 +71,11 @@ end
 --- Starts it.
 function service.start_command(words)
   return command.start(words .. service.QUICK, command.of(service.portal))
+end
+
+--- Starts it, where it waits for nothing.
+function service.start_look(words)
+  return command.start(words, command.of(service.portal))
 end
 
 --- The objects of JSON lines, of one event if it is named.

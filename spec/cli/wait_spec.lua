@@ -69,7 +69,8 @@ describe("cloudpartner wait", function()
   end)
 
   it("takes every form of a location", function()
-    local result = run "wait --dry-run api/a '/api/operations/a$b$2$c' HTTPS://evil.example"
+    local result = run("wait --dry-run api/a '/api/operations/a$b$2$c' "
+      .. "HTTPS://evil.example")
     assert.equal(1, result.status)
     assert.matches("^curl [^\n]*/api/a?[^\n]*\ncurl [^\n]*/api/operations/a%$b%$2%$c?",
       result.out)

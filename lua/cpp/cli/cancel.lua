@@ -1,12 +1,12 @@
 --- `cloudpartner cancel`.
 
+local cpp = require "cpp"
 local events = require "cpp.cli.events"
 local exit = require "cpp.cli.exit"
 local facts = require "cpp.cli.facts"
 local go_on = require "cpp.cli.go_on"
-local lines = require "cpp.cli.lines"
-local ran = require "cpp.workflow.ran"
 local report = require "cpp.cli.report"
+local target_of_offer = require "cpp.cli.target"
 local task = require "cpp.task"
 local trace = require "cpp.cli.trace"
 local workflow = require "cpp.workflow"
@@ -16,60 +16,36 @@ local ACCEPTED = {}
 
 local CONCURRENCY = 16
 
----@class cpp.cli.target
----@field publisher string
----@field offer string
----@field operation string|nil  id: the only one that may be canceled
----@field row cpp.cli.row
----@field ran cpp.operation|nil  what runs
----@field answer cpp.operation|nil  the service's to the cancel, once accepted
----@field told string|nil  the location that was printed to go on with
-
 -- ---- news ----
 
--- The location of what ran tells how that ended; an answer's may name an
--- operation of the cancel's own.
-local function location_of(target)
-  local best = target.ran or target.answer
-  return best and best.location
+local function describe_go_on(session, target)
+  local location = target:location()
+  if location then
+    return "to go on elsewhere:\n" .. go_on.wait(session.given, location)
+  end
+  return "nothing was seen running; to look elsewhere:\n"
+    .. go_on.look(session.given, target)
 end
 
 local function tell_how_to_go_on(session, target)
-  local location = location_of(target)
-  if location and location ~= target.told then
-    target.told = location
-    session.console:note(("%s: to go on elsewhere:\n%s"):format(facts.name(target),
-      go_on(session.given, location)))
+  local told = describe_go_on(session, target)
+  if told ~= target.told then
+    target.told = told
+    session.console:note(("%s: %s"):format(facts.name(target), told))
   end
 end
 
 local function print_change(session, target, operation)
   if session.given.json then
-    local best = target.ran or operation
-    session.console:print(events.change(operation, { publisher = target.publisher,
-      offer = target.offer, operation = best.id, location = location_of(target) }))
-  end
-end
-
--- The service's answer to the cancel: a 200, which has no location, is done.
-local function is_answer(operation)
-  return operation.state == "accepted" or not operation.location
-end
-
--- A run that crashed may have sent the cancel: then what runs shows it.
-local function take(session, target, operation)
-  local row = target.row
-  if is_answer(operation) then
-    target.answer, row.accepted = operation, true
-    session.progress:change(row)
-  else
-    target.ran, row.accepted = operation, row.accepted or ran.is_being_canceled(operation)
-    session.progress:change(row, operation)
+    local news = { state = operation.state, progress = operation.progress }
+    session.console:print(events.change(news, { publisher = target.publisher,
+      offer = target.offer, operation = target:operation(),
+      location = target:location() }))
   end
 end
 
 local function hear(session, target, operation)
-  take(session, target, operation)
+  target:hear(session, operation)
   print_change(session, target, operation)
   if target.row.accepted and not operation.done then
     tell_how_to_go_on(session, target)
@@ -81,11 +57,13 @@ end
 
 -- ---- the cancels ----
 
-local function new_target(session, offer)
-  local given = session.given
-  local target = { publisher = given.publisher, offer = offer }
-  target.row = session.progress:add(facts.name(target), lines.cancel)
-  return target
+local function listener(session, target)
+  local subject = { publisher = target.publisher, offer = target.offer }
+  local listen = session:listener(function() return facts.name(target) end, subject)
+  return function(event)
+    target:trace(event)
+    listen(event)
+  end
 end
 
 local function options_of(given)
@@ -96,15 +74,15 @@ local function options_of(given)
 end
 
 -- What the workflow may see of a target: it takes other fields for options.
-local function key_of(target, given)
+local function key_of(session, target)
   return { publisher = target.publisher, offer = target.offer,
-    operation = given.operation }
+    operation = session.given.operation, trace = listener(session, target) }
 end
 
 local function cancel_all(session, targets)
   local keys, target_of = {}, {}
   for i, target in ipairs(targets) do
-    keys[i] = key_of(target, session.given)
+    keys[i] = key_of(session, target)
     target_of[keys[i]] = target
   end
   local options = options_of(session.given)
@@ -112,42 +90,52 @@ local function cancel_all(session, targets)
   options.on_change = function(operation, key)
     hear(session, target_of[key], operation)
   end
-  return session:run(function()
-    return workflow.cancel_all(session.client, keys, options)
-  end)
+  return workflow.cancel_all(session.client, keys, options)
 end
 
 local function send(session, target)
   local options = options_of(session.given)
   options.operation = session.given.operation
+  options.trace = listener(session, target)
   options.on_change = function(operation)
     hear(session, target, operation)
   end
   return workflow.cancel(session.client, target.publisher, target.offer, options)
 end
 
+local function result_with(target, fields)
+  fields.publisher, fields.offer = target.publisher, target.offer
+  return fields
+end
+
 -- What became of a cancel that nobody waits for.
 local function result_of(target, result, reason)
   if reason == ACCEPTED then
-    return { outcome = "accepted", publisher = target.publisher, offer = target.offer,
-      operation = target.ran or target.answer, location = location_of(target) }
+    return result_with(target, { outcome = "accepted", location = target:location(),
+      operation = target.ran or { state = "accepted" } })
   elseif type(reason) == "string" then
     error(reason, 0)
   end
-  return result or { publisher = target.publisher, offer = target.offer, err = reason,
-    operation = reason.operation, location = reason.location }
+  return result or result_with(target, { err = reason, operation = reason.operation,
+    location = reason.location })
 end
 
 local function send_all(session, targets)
-  return session:run(function()
-    local results, reasons = task.map(targets, function(target)
-      return send(session, target)
-    end, session.given.concurrency or CONCURRENCY)
-    for i, target in ipairs(targets) do
-      results[i] = result_of(target, results[i], reasons and reasons[i])
-    end
-    return results
-  end)
+  local results, reasons = task.map(targets, function(target)
+    return send(session, target)
+  end, session.given.concurrency or CONCURRENCY)
+  for i, target in ipairs(targets) do
+    results[i] = result_of(target, results[i], reasons and reasons[i])
+  end
+  return results
+end
+
+-- What is known without the workflow's word.
+local function result_of_stopped(target)
+  local err = { kind = "closed", code = "closed", message = "the client was closed",
+    cancel = target.row.accepted and "accepted" or "unknown" }
+  return result_with(target, { err = cpp.error(err), operation = target.ran,
+    location = target:location() })
 end
 
 -- ---- results ----
@@ -156,12 +144,13 @@ local function problems_of(result)
   return result.outcome == "failed" and workflow.problems(result.operation) or {}
 end
 
+-- It ends with where to go on, though that was told before: a log may be long.
 local function complain(session, target, result)
-  local state = report.cancel_state(result.err)
+  local state = report.cancel_state(result.err, target.refused)
   session:complain(facts.name(target), result.err)
   session.console:note(("%s: %s"):format(facts.name(target), state))
   if result.err.cancel ~= "not_sent" then
-    target.ran = target.ran or result.err.operation
+    target.ran, target.told = target.ran or result.err.operation, nil
     tell_how_to_go_on(session, target)
   end
 end
@@ -176,9 +165,19 @@ local function print_words(session, target, result)
   end
 end
 
+-- The location in an answer is no place to go on where it leads nowhere.
+local function print_json(session, target, result)
+  if result.err then
+    result.err = session:explain(result.err)
+    result.location = (target.ran or result.operation) and result.location
+      or target:location()
+  end
+  session.console:print(events.cancel(result, problems_of(result)))
+end
+
 local function print_result(session, target, result)
   if session.given.json then
-    session.console:print(events.cancel(result, problems_of(result)))
+    print_json(session, target, result)
   else
     print_words(session, target, result)
   end
@@ -203,17 +202,32 @@ local function print_requests(session, requests)
   return 0
 end
 
-local function cancel_offers(session)
-  local targets, statuses = {}, {}
-  for i, offer in ipairs(session.given.offers) do
-    targets[i] = new_target(session, offer)
-  end
-  local results = (session.given.no_wait and send_all or cancel_all)(session, targets)
-  for i, result in ipairs(results) do
-    print_result(session, targets[i], result)
+local function print_results(session, targets, results)
+  local statuses = {}
+  for i, target in ipairs(targets) do
+    local result = results[i] or result_of_stopped(target)
+    print_result(session, target, result)
     statuses[i] = exit.of_cancel(result)
   end
   return exit.worst(statuses)
+end
+
+-- Results are printed in the task, where Ctrl-C does not strike.
+local function cancel_offers(session)
+  local targets = {}
+  for i, offer in ipairs(session.given.offers) do
+    targets[i] = target_of_offer.new(session, offer)
+  end
+  local good, status = pcall(session.run, session, function()
+    local cancel = session.given.no_wait and send_all or cancel_all
+    return print_results(session, targets, cancel(session, targets))
+  end)
+  if good then
+    return status
+  elseif not session.stopped then
+    error(status, 0)
+  end
+  return print_results(session, targets, {})
 end
 
 --- Cancels on each offer.

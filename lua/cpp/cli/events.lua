@@ -73,6 +73,15 @@ function events.change(operation, known)
   return events.object(fields, ORDER)
 end
 
+--- Something fails that is tried again.
+---@param subject { publisher?: string, offer?: string, location?: string }
+---@param failed cpp.cli.trouble
+---@return string
+function events.trouble(subject, failed)
+  return events.object({ event = "change", publisher = subject.publisher,
+    offer = subject.offer, location = subject.location, error = error_of(failed) }, ORDER)
+end
+
 --- How a cancel ended.
 ---@param result cpp.workflow.result
 ---@param problems {step: string|nil, text: string}[]

@@ -21,4 +21,12 @@ function failure.as_usage(fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
+--- Whether lua.c raised this for SIGINT: with a place before it, and maybe a
+-- traceback behind it.
+---@param reason any
+---@return boolean
+function failure.is_interrupt(reason)
+  return type(reason) == "string" and reason:find "^[^\n]*interrupted!" ~= nil
+end
+
 return failure

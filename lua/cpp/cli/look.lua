@@ -32,9 +32,9 @@ end
 
 local function print_error(session, subject, err)
   if session.given.json then
-    session.console:print(events.failure(subject, err))
+    session.console:print(events.failure(subject, session:explain(err)))
   else
-    session:complain(facts.name(subject), err)
+    session:complain(facts.name(subject), err, subject.location)
   end
   return 1
 end
@@ -43,7 +43,7 @@ end
 local function ask(session, method, show, subject, ...)
   local request, refusal = session:rehearse(method, ...)
   if session.given.dry_run then
-    return session:print_request(request, refusal)
+    return session:print_request(request, refusal, subject.location)
   end
   local arguments = table.pack(...)
   local answer, err = session:run(function()

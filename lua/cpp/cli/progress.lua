@@ -137,17 +137,15 @@ function progress:tick()
   return EVERY
 end
 
---- A wait function for the client that draws in between; nil where nothing is
--- drawn. To return early is harmless.
----@return function|nil
-function progress:wait_function()
+--- Draws when it is time to, where lines are live.
+---@param seconds number|nil  how long the caller would wait
+---@return number|nil  how long it may
+function progress:turn(seconds)
   if not self.console:is_live() then
-    return nil
+    return seconds
   end
-  return function(client, seconds)
-    local left = self:tick()
-    client:step(math.min(seconds or left, left))
-  end
+  local left = self:tick()
+  return math.min(seconds or left, left)
 end
 
 return progress

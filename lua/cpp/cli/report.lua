@@ -27,25 +27,46 @@ local function describe(operation)
   return (" (%s %s)"):format(kind, text.clean(operation.id))
 end
 
+-- What ended before the cancel is not what it acted upon.
+local function describe_last(operation)
+  if not operation or not operation.id then
+    return ""
+  end
+  return (" (the last: %s, %s)"):format(describe(operation):match "^ %((.*)%)$",
+    facts.state(operation))
+end
+
+local function describe_subject(result)
+  if result.outcome == "nothing_to_cancel" then
+    return describe_last(result.operation)
+  elseif result.outcome == "accepted" and not result.operation.id then
+    return ", but nothing was seen running"
+  end
+  return describe(result.operation)
+end
+
 --- "contoso/vm: canceled (operation 5661…); a publish may start"
 ---@param result cpp.workflow.result  with an outcome
 ---@return string
 function report.cancel(result)
   local outcome = OUTCOMES[result.outcome] or result.outcome
-  return ("%s: %s%s%s"):format(facts.name(result), outcome, describe(result.operation),
+  return ("%s: %s%s%s"):format(facts.name(result), outcome, describe_subject(result),
     result.outcome == "accepted" and "" or what_next(result))
 end
 
 local CANCEL = {
-  not_sent = "no cancel was sent, or it was refused",
-  accepted = "the cancel was accepted",
+  not_sent = "no cancel was sent", accepted = "the cancel was accepted",
   unknown = "whether the cancel arrived is not known",
 }
 
 --- What an error means for the cancel.
 ---@param err cpp.error
+---@param refused integer|nil  HTTP status of the answer that refused it
 ---@return string
-function report.cancel_state(err)
+function report.cancel_state(err, refused)
+  if err.cancel == "not_sent" and refused then
+    return ("the cancel was refused with HTTP %d"):format(refused)
+  end
   return CANCEL[err.cancel] or ""
 end
 

@@ -21,10 +21,11 @@ local function hear(session, row, operation)
 end
 
 -- While a cancel is under way, no review holds it up.
-local function options_of(session, row)
+local function options_of(session, row, location)
   local given = session.given
   return {
     deadline = given.deadline, interval = given.interval,
+    trace = session:listener(function() return row.label end, { location = location }),
     through_review = given.through_review or given.wanted == "canceled",
     on_change = function(operation)
       hear(session, row, operation)
@@ -49,9 +50,9 @@ end
 
 local function print_error(session, row, location, err)
   if session.given.json then
-    session.console:print(events.failure({ location = location }, err))
+    session.console:print(events.failure({ location = location }, session:explain(err)))
   else
-    session:complain(row.label, err)
+    session:complain(row.label, err, location)
   end
 end
 
@@ -59,7 +60,7 @@ end
 local function wait_for(session, location)
   local row = session.progress:add(facts.name { location = location }, lines.wait)
   local operation, err = workflow.wait(session.client, location,
-    options_of(session, row))
+    options_of(session, row, location))
   session.progress:remove(row)
   if operation then
     print_result(session, operation)
@@ -91,7 +92,8 @@ end
 local function print_requests(session, requests, errors)
   local statuses = {}
   for i = 1, #session.given.locations do
-    statuses[i] = session:print_request(requests[i], errors[i])
+    statuses[i] = session:print_request(requests[i], errors[i],
+      session.given.locations[i])
   end
   return exit.worst(statuses)
 end
