@@ -27,7 +27,9 @@ Cancels what runs on each offer, follows it to its end and tells what became of
 it. The service's own answer says only that it took the request.
 
 As soon as a cancel is accepted, the command is printed with which another
-process can go on. A cancel whose answer was lost is never repeated blindly.]]
+process can go on. A cancel whose answer was lost is never repeated blindly.
+What fails is told, and tried again until the deadline. Ctrl-C ends the command,
+not the cancel, and tells whether one was sent.]]
 
 help.CANCEL_EPILOG = [[
 Examples:
