@@ -165,4 +165,26 @@ describe("over the emulator", function()
       end
     end)
   end)
+
+  it("ends each of many, by name, when the client closes meanwhile", function()
+    local offers, targets = {}, {}
+    for i = 1, 8 do
+      offers["contoso/vm-" .. i] = { running = "publish" }
+      targets[i] = { "contoso", "vm-" .. i }
+    end
+    use({ offers = offers }, function(_, client)
+      local exchanges = 0
+      local results = workflow.cancel_all(client, targets, with { concurrency = 2,
+        trace = function()
+          exchanges = exchanges + 1
+          if exchanges == 3 then
+            client:close()
+          end
+        end })
+      assert.equal(8, #results)
+      for i, result in ipairs(results) do
+        assert.equal("closed", result.err.kind, "vm-" .. i)
+      end
+    end)
+  end)
 end)

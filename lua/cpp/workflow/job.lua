@@ -81,7 +81,17 @@ local function call_options(self)
   return options.merge(self.calls, { timeout = math.max(left, LEAST_TIMEOUT) })
 end
 
+local function closed_error()
+  return cpp.error { kind = "closed", code = "closed", sent = false,
+    message = "the client was closed" }
+end
+
+-- The client may have been closed since the last exchange, or while this one waited
+-- for its slot.
 local function call(self, method, what)
+  if is_closed(self.client) then
+    return nil, closed_error()
+  end
   local client, calls = self.client, call_options(self)
   if method == "poll" then
     return client:poll(what, calls)
@@ -89,16 +99,8 @@ local function call(self, method, what)
   return client[method](client, self.publisher, self.offer, calls)
 end
 
-local function closed_error()
-  return cpp.error { kind = "closed", code = "closed", sent = false,
-    message = "the client was closed" }
-end
-
--- The client may have been closed since the last exchange.
 local function exchange(self, method, what)
-  if is_closed(self.client) then
-    return nil, closed_error()
-  elseif self.batch then
+  if self.batch then
     return self.batch:pass(self, method, call, what)
   end
   return call(self, method, what)
@@ -118,7 +120,7 @@ local function note(self, answer, err)
 end
 
 --- One exchange; after a 401 a second one, since tokens live about an hour and
--- operations for days: the client asks its token function for a fresh one.
+--- operations for days: the client asks its token function for a fresh one.
 ---@param method "cancel"|"poll"|"operations"
 ---@param what? table|string  for poll: an operation or a location
 ---@return table|nil answer
@@ -177,7 +179,7 @@ local function rest(self, seconds)
 end
 
 --- Waits as long as the service asked, else for the backoff, and not past the
--- deadline.
+--- deadline.
 ---@return table|nil err  when the client closed meanwhile
 function job:pause()
   local _, err = rest(self, next_pause(self))
@@ -213,7 +215,7 @@ local function try(self, step)
 end
 
 --- Calls step again and again, with pauses, until it gives a result (false is
--- one) or an error that does not pass; for the last time at the deadline.
+--- one) or an error that does not pass; for the last time at the deadline.
 ---@param step fun(self: cpp.job): any, table|nil
 ---@return any result
 ---@return table|nil err
@@ -297,7 +299,7 @@ end
 local LEAST = { kind = "protocol", code = "unknown", message = "no message" }
 
 --- The same error with what the workflow knows. A copy: many jobs may get the
--- same error from one credential.
+--- same error from one credential.
 ---@return nil
 ---@return cpp.error err
 function job:fail(err)
