@@ -339,12 +339,12 @@ function task.sleep(seconds)
 end
 
 --- Calls object:round() until it returns nil, then returns `object.value` and
--- `object.err`; a number is the seconds until the next call, fewer when the
--- client closes. For very many that wait very long: a coroutine keeps, asleep,
--- the stack that it once needed, and so the rounds of all run on a few
--- coroutines of the run, which are tasks, while the callers only park. An error
--- in a round is raised here. To end the rounds with the task, the object's
--- `__close` must be `task.leave`. The fields `waiter` and `raised` are taken.
+--- `object.err`; a number is the seconds until the next call, fewer when the
+--- client closes. For very many that wait very long: a coroutine keeps, asleep,
+--- the stack that it once needed, and so the rounds of all run on a few
+--- coroutines of the run, which are tasks, while the callers only park. An error
+--- in a round is raised here. To end the rounds with the task, the object's
+--- `__close` must be `task.leave`. The fields `waiter` and `raised` are taken.
 ---@param object table
 ---@return any value
 ---@return any err
@@ -363,7 +363,7 @@ function task.rounds(object)
 end
 
 --- The `__close` of objects in rounds: ends the round under way, and its exchange
--- with it. A round that closes its own task goes on to its end.
+--- with it. A round that closes its own task goes on to its end.
 ---@param object table
 function task.leave(object)
   local waiter = object.waiter

@@ -227,7 +227,7 @@ local function new_parser()
 end
 
 --- Reads the command line. Wrong usage raises a failure of status 2; `--help`,
--- `--version` and `completion` print and end the process.
+--- `--version` and `completion` print and end the process.
 ---@param args string[]
 ---@return cpp.cli.given
 function arguments.parse(args)

@@ -64,7 +64,7 @@ function console:clear()
 end
 
 --- Shows these lines in place of the last ones. All is one write, so that no
--- other process comes between.
+--- other process comes between.
 ---@param make fun(columns: integer, rows: integer): string[]
 function console:draw(make)
   local size = self.size()
@@ -92,7 +92,7 @@ function console:note(line)
 end
 
 --- A line of the result. It leaves at once: another program may wait for it. A
--- failure must not end a cancel half-way; it is kept for the end.
+--- failure must not end a cancel half-way; it is kept for the end.
 ---@param line string
 function console:print(line)
   self:clear()

@@ -22,7 +22,7 @@ function failure.as_usage(fn, ...)
 end
 
 --- Whether lua.c raised this for SIGINT: with a place before it, and maybe a
--- traceback behind it.
+--- traceback behind it.
 ---@param reason any
 ---@return boolean
 function failure.is_interrupt(reason)

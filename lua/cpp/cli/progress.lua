@@ -45,7 +45,7 @@ local function note_change(self, row)
 end
 
 --- Shows news: what an operation tells, if one is given, and what else the caller
--- has changed in its row.
+--- has changed in its row.
 ---@param row cpp.cli.row
 ---@param operation? cpp.operation
 function progress:change(row, operation)

@@ -164,7 +164,7 @@ local function stop(self, reason)
 end
 
 --- Runs a function as a task. After Ctrl-C it runs on to its end, on a client that
--- is closed.
+--- is closed.
 ---@param fn fun(): ...
 ---@return any ...  its results
 function session:run(fn)

@@ -56,7 +56,7 @@ local function does_lead(session, answer)
 end
 
 --- Learns from what the workflow tells. A run that crashed may have sent the cancel:
--- then what runs shows it.
+--- then what runs shows it.
 ---@param session cpp.cli.session
 ---@param operation cpp.operation
 function target:hear(session, operation)
@@ -72,7 +72,7 @@ function target:hear(session, operation)
 end
 
 --- Where one can go on. The location of what ran tells how that ended; an answer's
--- may name an operation of the cancel's own.
+--- may name an operation of the cancel's own.
 ---@return string|nil
 function target:location()
   local best = self.ran or (self.leads and self.answer)

@@ -39,7 +39,7 @@ local function canonical(state)
 end
 
 --- A copy in which values stand with their options, and states have the names that
--- this module gives them.
+--- this module gives them.
 ---@param args string[]
 ---@return string[]
 function words.prepare(args)

@@ -24,8 +24,9 @@ local emulator = {}
 ---@field ending? "succeeded"|"failed"  how the run ends by itself (default "succeeded")
 ---@field errors? string[]  HTML messages of a failed or blocked step
 ---@field blocked? boolean  the current step says `blocked` (default false)
----@field next? {id?: string}  another publish starts when the current run ends; where
----  none runs, when the one that is started next does
+--- Another publish starts when the current run ends; where none runs, when the one
+--- that is started next does.
+---@field next? {id?: string}
 ---@field cancel_seconds? number  virtual seconds from accepted to canceled (default 120)
 --- False: a cancel is accepted, then given up, and the operation goes on (default
 --- true).

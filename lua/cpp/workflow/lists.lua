@@ -31,7 +31,7 @@ local function runs(item)
 end
 
 --- What runs, or nil. One operation at a time can (documented by Microsoft); a
--- word that nobody knows counts as running where it is the newest.
+--- word that nobody knows counts as running where it is the newest.
 ---@param except? string  id of one that is known to have ended
 function lists.running(list, except)
   local function is_other(item)

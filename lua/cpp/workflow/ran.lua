@@ -44,7 +44,7 @@ local function look_in_list(self)
 end
 
 --- The operation as it is now; nothing when neither its location, which is built
--- from its id, nor the list knows it.
+--- from its id, nor the list knows it.
 ---@return table|nil operation
 ---@return table|nil err
 function ran.look(self)
