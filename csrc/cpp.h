@@ -182,7 +182,8 @@ int poller_wait(struct poller *p, struct ready *ready, int max, int timeout);
 /* ---- store.c ----------------------------------------------------------- */
 
 bool store_is_twice(const char *folder, const char *file);
-bool store_folder_is_enough(void);
+bool store_any(const char *folder, struct buffer *file);
+const char *store_folder(void);
 
 /* ---- location.c -------------------------------------------------------- */
 
@@ -199,6 +200,7 @@ enum verdict {
 enum verdict origin_parse(const char *text, struct buffer *origin);
 bool origin_is_plain(const char *origin);
 enum verdict origin_set(CURLU *url, const char *origin);
+size_t location_base(const char *base, const char *text);
 enum verdict location_aim(const char *text, const char *base,
                           const char *origin, const char *api_version,
                           struct buffer *found);
@@ -245,6 +247,7 @@ const struct settings *settings_derive(lua_State *L, int base, int given,
                                        enum scope scope);
 void settings_push(lua_State *L, int index, const char *option);
 void settings_check_origin(lua_State *L, const char *name);
+const char *settings_id_fault(lua_State *L, int index);
 void settings_check_id(lua_State *L, int index, const char *what);
 bool settings_is_callable(lua_State *L, int index);
 bool settings_is_header_text(const char *text, size_t size);
@@ -276,6 +279,7 @@ struct transfer {
   struct transfer *next; /* in the pool */
 };
 
+bool transfer_has_http2(void);
 struct transfer *transfer_new(void);
 void transfer_free(struct transfer *t);
 struct curl_slist *transfer_headers(const struct transfer *t);
@@ -350,6 +354,7 @@ void client_register(lua_State *L);
 int client_new(lua_State *L);
 struct client *client_check(lua_State *L, int index);
 struct client *client_usable(lua_State *L, int index);
+void client_check_owner(lua_State *L, const struct client *c);
 void client_push_settings(lua_State *L, int index);
 bool client_push_wait(lua_State *L, int index, struct request *r, int request);
 void client_push_rejected(lua_State *L, int index);

@@ -86,9 +86,8 @@ static bool set_sessions(struct transfer *t) {
 static bool set_constants(struct transfer *t) {
   return set_protocols(t) && set_quick_exit(t) && set_no_signal(t) &&
          set_sessions(t) && SET(PRIVATE, t) && SET(CURLU, t->url) &&
-         SET(ERRORBUFFER, t->error) && SET(PATH_AS_IS, 1L) &&
-         SET(ACCEPT_ENCODING, "gzip") && SET(SUPPRESS_CONNECT_HEADERS, 1L) &&
-         SET(TCP_KEEPALIVE, 1L) &&
+         SET(ERRORBUFFER, t->error) && SET(ACCEPT_ENCODING, "gzip") &&
+         SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(TCP_KEEPALIVE, 1L) &&
          SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
          SET(OPENSOCKETFUNCTION, open_socket) &&
          SET(HEADERFUNCTION, answer_on_header) && SET(HEADERDATA, &t->answer) &&
@@ -104,13 +103,13 @@ static bool set_proxy(struct transfer *t, const struct settings *s,
   return !s->proxy || (SET(PROXY, s->proxy) && SET(NOPROXY, ""));
 }
 
-static bool has_http2(void) {
+bool transfer_has_http2(void) {
   return curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2;
 }
 
 static bool set_http_version(struct transfer *t, const struct settings *s,
                              bool plain) {
-  if (s->http_version == HTTP_1_1 || !has_http2())
+  if (s->http_version == HTTP_1_1 || !transfer_has_http2())
     return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   if (plain)
     return s->http_version == HTTP_ANY ||
@@ -118,19 +117,44 @@ static bool set_http_version(struct transfer *t, const struct settings *s,
   return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) && SET(PIPEWAIT, 1L);
 }
 
-/* The system's store. */
-static bool set_default_ca(struct transfer *t) {
-  return !store_folder_is_enough() ||
-         (SET(CAINFO, NULL) && SET(PROXY_CAINFO, NULL));
+/* A TLS library that has no such option has no such store either. */
+static bool set_store(struct transfer *t, CURLoption option,
+                      const char *value) {
+  CURLcode code = curl_easy_setopt(t->easy, option, value);
+  return code == CURLE_OK || (!value && code == CURLE_NOT_BUILT_IN);
+}
+
+static bool set_stores(struct transfer *t, const char *file, const char *path) {
+  return set_store(t, CURLOPT_CAINFO, file) &&
+         set_store(t, CURLOPT_PROXY_CAINFO, file) &&
+         set_store(t, CURLOPT_CAPATH, path) &&
+         set_store(t, CURLOPT_PROXY_CAPATH, path);
+}
+
+/* From 8.21 on, NULL is no empty store but libcurl's default: there a file
+ * stands in for the path, where OpenSSL finds nothing under it, and one of the
+ * path's own certificates for the file. */
+static bool set_one_store(struct transfer *t, const char *file,
+                          const char *path) {
+  struct buffer any = {0};
+  bool ok;
+  if (!knows(0x081500))
+    return set_stores(t, file, path);
+  if (file)
+    return set_stores(t, file, file);
+  ok = store_any(path, &any) && set_stores(t, any.data, path);
+  buffer_free(&any);
+  return ok;
 }
 
 /* What is given stands in for the system's store as a whole, both file and
  * path, for an https proxy too. */
 static bool set_ca(struct transfer *t, const struct settings *s) {
-  if (!s->ca_file && !s->ca_path)
-    return set_default_ca(t);
-  return SET(CAINFO, s->ca_file) && SET(CAPATH, s->ca_path) &&
-         SET(PROXY_CAINFO, s->ca_file) && SET(PROXY_CAPATH, s->ca_path);
+  if (s->ca_file && s->ca_path)
+    return set_stores(t, s->ca_file, s->ca_path);
+  if (s->ca_file || s->ca_path)
+    return set_one_store(t, s->ca_file, s->ca_path);
+  return !store_folder() || set_one_store(t, NULL, store_folder());
 }
 
 static bool set_transport(struct transfer *t, const struct settings *s,

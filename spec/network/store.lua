@@ -12,7 +12,8 @@ local FOLDER = "/etc/ssl/certs"
 local SCRIPT = [[
 local cpp = require "cpp"
 for _ = 1, 2 do
-  local client <close> = cpp.client()
+  local client <close> = cpp.client { ca_file = os.getenv "CA_FILE",
+    ca_path = os.getenv "CA_PATH" }
   local operation, err = client:poll(os.getenv "LOCATION")
   io.write(operation and "answered" or err.code, " ")
   os.execute(os.getenv "BETWEEN")
@@ -96,6 +97,22 @@ describe("the system's store", function()
   it("trusts what is in the folder only", function()
     assert.equal("answered answered ",
       poll "cp $OURS a.pem; openssl rehash . 2>/dev/null; cp other ca-certificates.crt")
+  end)
+
+  -- libcurl 8.21 takes an option that is unset for its default.
+  it("is not trusted where authorities are given", function()
+    local trusted = FILE .. "cp $OURS a.pem; openssl rehash . 2>/dev/null\n"
+    local refused = "tls_verification tls_verification "
+    assert.equal(refused, poll(trusted .. "export CA_FILE=$PWD/other"))
+    assert.equal("answered answered ", poll(FILE .. "export CA_FILE=$OURS"))
+    assert.equal(refused, poll(trusted .. [[
+      mkdir others; cp other others/a.pem; openssl rehash others
+      export CA_PATH=$PWD/others]]))
+    assert.equal("answered answered ", poll [[
+      mkdir ours; cp $OURS ours/a.pem; openssl rehash ours
+      export CA_PATH=$PWD/ours]])
+    local output = poll(trusted .. "mkdir none; export CA_PATH=$PWD/none")
+    assert.is_nil(output:find "answered")
   end)
 
   it("trusts nobody else", function()

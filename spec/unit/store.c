@@ -56,6 +56,23 @@ static void test_different(void) {
   CHECK(is_twice("bundle.crt"));
 }
 
+/* As long, but another. */
+static void test_as_long(void) {
+  put("other.pem", BEGIN "0ther" END);
+  CHECK(!is_twice("bundle.crt"));
+  put("other.pem", other);
+  CHECK(is_twice("bundle.crt"));
+}
+
+static void test_any(void) {
+  struct buffer path = {0};
+  CHECK(store_any(home, &path));
+  CHECK(strncmp(path.data, at("00000001."), strlen(at("00000001."))) == 0);
+  CHECK(store_any("/nonexistent", &path));
+  CHECK(strcmp(path.data, "/nonexistent") == 0);
+  buffer_free(&path);
+}
+
 /* OpenSSL does not look at these. */
 static void test_other_names(void) {
   static const char *const names[] = {
@@ -91,6 +108,8 @@ int main(void) {
     return 1;
   test_whole();
   test_different();
+  test_as_long();
+  test_any();
   test_other_names();
   test_nothing();
   clean();
