@@ -21,14 +21,19 @@ struct client *client_check(lua_State *L, int index) {
   return luaL_checkudata(L, index, TYPE);
 }
 
-/* The client at a stack index, fit for a new call. */
-struct client *client_usable(lua_State *L, int index) {
-  struct client *c = client_check(L, index);
+/* Raises in a child of the process that made the client. */
+void client_check_owner(lua_State *L, const struct client *c) {
   if (engine_is_foreign(c))
     luaL_error(L,
                "this client belongs to process %d: after a fork, the child "
                "makes its own with cpp.client()",
                (int)c->owner);
+}
+
+/* The client at a stack index, fit for a new call. */
+struct client *client_usable(lua_State *L, int index) {
+  struct client *c = client_check(L, index);
+  client_check_owner(L, c);
   if (c->closed)
     luaL_error(L, "this client is closed");
   return c;
@@ -116,7 +121,8 @@ static int collect_client(lua_State *L) {
 /* The client at index 1, closed or not, in the process that it belongs to. */
 static struct client *client_own(lua_State *L) {
   struct client *c = client_check(L, 1);
-  return engine_is_foreign(c) ? client_usable(L, 1) : c;
+  client_check_owner(L, c);
+  return c;
 }
 
 /* client:closed() --> boolean; policy asks before a call that would raise */

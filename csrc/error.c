@@ -16,6 +16,9 @@
 /* A token shorter than this is a placeholder; hiding it would garble texts. */
 #define SHORTEST_SECRET 8
 
+/* CURLE_TOO_LARGE of libcurl 8.6, which headers that are older do not name. */
+#define TOO_LARGE ((CURLcode)100)
+
 /* Bytes kept of a body larger than max_body. */
 #define LARGEST_EXCERPT ((size_t)64 * 1024)
 
@@ -72,9 +75,7 @@ static const struct trouble troubles[] = {
     {"transport", "http2_error", CURLE_HTTP2_STREAM, true},
     {"transport", "proxy", CURLE_PROXY, true},
     {"transport", "out_of_memory", CURLE_OUT_OF_MEMORY, true},
-#if LIBCURL_VERSION_NUM >= 0x080600
-    {"protocol", "headers_too_large", CURLE_TOO_LARGE, false},
-#endif
+    {"protocol", "headers_too_large", TOO_LARGE, false},
     {"protocol", "invalid_http", CURLE_UNSUPPORTED_PROTOCOL, false},
     {"protocol", "invalid_http", CURLE_WEIRD_SERVER_REPLY, false},
     {"protocol", "invalid_encoding", CURLE_BAD_CONTENT_ENCODING, false}};

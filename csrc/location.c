@@ -10,6 +10,9 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+/* libcurl takes no longer one. */
+#define MAX_URL 8000000
+
 /* A location is taken byte by byte as the service wrote it: "/../" stays. */
 #define PARSE_FLAGS (CURLU_PATH_AS_IS | CURLU_DISALLOW_USER)
 
@@ -152,20 +155,27 @@ enum verdict origin_set(CURLU *url, const char *origin) {
   return parse(url, origin);
 }
 
-/* Parses `text`, absolute or relative to `base`. Without memory to write a
- * relative one out, libcurl takes it for a URL that lacks its scheme. */
-static enum verdict resolve(CURLU *url, const char *text, const char *base) {
-  bool relative = text[strcspn(text, ":/?#")] != ':';
-  enum verdict verdict = parse(url, base);
-  CURLUcode code;
-  if (verdict != VERDICT_OK)
-    return verdict;
-  if (has_forbidden_byte(text))
-    return VERDICT_INVALID;
-  code = curl_url_set(url, CURLUPART_URL, text, PARSE_FLAGS);
-  if (relative && code == CURLUE_BAD_SCHEME)
-    return VERDICT_NO_MEMORY;
-  return verdict_of(code);
+/* The bytes of an absolute URL that come before what `text` says itself. */
+size_t location_base(const char *base, const char *text) {
+  const char *host = strstr(base, "://") + 3;
+  const char *path = host + strcspn(host, "/?#");
+  const char *end = path + strcspn(path, "?#");
+  if (text[strcspn(text, ":/?#")] == ':')
+    return 0;
+  if (text[0] == '/')
+    return (size_t)((text[1] == '/' ? host - 2 : path) - base);
+  while (text[0] != '?' && end > path && end[-1] != '/')
+    end--;
+  return (size_t)(end - base);
+}
+
+/* Resolves `text` against `base`. libcurl, asked to, rewrites dot segments and
+ * escapes from 8.12 on; this only joins. */
+static bool join(struct buffer *joined, const char *text, const char *base) {
+  size_t size = location_base(base, text);
+  bool bare = size > 0 && base[size - 1] != '/' && !strchr("/?#", text[0]);
+  return buffer_set(joined, base, size) && (!bare || buffer_add(joined, "/")) &&
+         buffer_add(joined, text);
 }
 
 static enum verdict check_same_origin(CURLU *url, const char *origin) {
@@ -206,8 +216,7 @@ static enum verdict add_api_version(CURLU *url, const char *api_version) {
   return verdict_of(code);
 }
 
-/* Applies the origin rule to a resolved location, completes it and writes its
- * text. */
+/* Applies the origin rule to a location, completes it and writes its text. */
 static enum verdict complete(CURLU *url, const char *origin,
                              const char *api_version, struct buffer *found) {
   enum verdict verdict, written;
@@ -220,17 +229,33 @@ static enum verdict complete(CURLU *url, const char *origin,
 }
 
 /* True for a location that is under the origin as it stands and lacks nothing:
- * resolved and completed it would be the same text. No parser can read another
+ * parsed and completed it would be the same text. No parser can read another
  * host into it, for a host ends at the first slash. */
 static bool is_complete(const char *text, const char *origin,
                         const char *api_version) {
   size_t size = strlen(origin);
   const char *query;
   if (strncmp(text, origin, size) != 0 || text[size] != '/' ||
-      has_forbidden_byte(text) || strchr(text, '#'))
+      has_forbidden_byte(text) || strchr(text, '#') || strlen(text) > MAX_URL)
     return false;
   query = strchr(text, '?');
   return !api_version || (query && has_api_version(query + 1));
+}
+
+static enum verdict aim(const char *text, const char *origin,
+                        const char *api_version, struct buffer *found) {
+  enum verdict verdict = VERDICT_NO_MEMORY;
+  CURLU *url;
+  if (is_complete(text, origin, api_version))
+    return buffer_set(found, text, strlen(text)) ? VERDICT_OK
+                                                 : VERDICT_NO_MEMORY;
+  url = curl_url();
+  if (url)
+    verdict = parse(url, text);
+  if (verdict == VERDICT_OK)
+    verdict = complete(url, origin, api_version, found);
+  curl_url_cleanup(url);
+  return verdict;
 }
 
 /* Writes to `found` the URL that a location stands for: `text`, absolute or
@@ -240,18 +265,14 @@ static bool is_complete(const char *text, const char *origin,
 enum verdict location_aim(const char *text, const char *base,
                           const char *origin, const char *api_version,
                           struct buffer *found) {
+  struct buffer joined = {0};
   enum verdict verdict = VERDICT_NO_MEMORY;
-  CURLU *url;
-  if (is_complete(text, origin, api_version))
-    return buffer_set(found, text, strlen(text)) ? VERDICT_OK
-                                                 : VERDICT_NO_MEMORY;
   buffer_clear(found);
-  url = curl_url();
-  if (url)
-    verdict = resolve(url, text, base);
-  if (verdict == VERDICT_OK)
-    verdict = complete(url, origin, api_version, found);
-  curl_url_cleanup(url);
+  if (location_base(base, text) == 0)
+    return aim(text, origin, api_version, found);
+  if (join(&joined, text, base))
+    verdict = aim(joined.data, origin, api_version, found);
+  buffer_free(&joined);
   return verdict;
 }
 

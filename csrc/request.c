@@ -123,6 +123,7 @@ static int traced(lua_State *L, int status, lua_KContext context) {
 
 static int finish(lua_State *L) {
   struct request *r = request_of(L);
+  client_check_owner(L, r->client); /* a wait function may have forked */
   engine_collect(r->client, r);
   lua_settop(L, SLOT_TOP);
   r->failed = !response_build(L, r);
@@ -141,8 +142,7 @@ static int finish(lua_State *L) {
 static void step_here(lua_State *L, struct request *r, double seconds) {
   if (!r->client)
     luaL_error(L, "the request was closed by the wait function");
-  if (engine_is_foreign(r->client))
-    client_usable(L, SLOT_CLIENT);
+  client_check_owner(L, r->client);
   engine_step(L, r->client, seconds);
 }
 
@@ -217,8 +217,7 @@ static int token_given(lua_State *L, int status, lua_KContext context) {
   size_t size;
   const char *token;
   (void)status, (void)context;
-  if (engine_is_foreign(request_of(L)->client))
-    client_usable(L, SLOT_CLIENT);
+  client_check_owner(L, request_of(L)->client);
   lua_settop(L, SLOT_TOP + 2);
   if (lua_isnil(L, SLOT_TOP + 1) || lua_isboolean(L, SLOT_TOP + 1))
     return refuse_reason(L, SLOT_TOP + 2);

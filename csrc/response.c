@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* Bytes of a gzip stream around its content: RFC 1952. */
+#define LEAST_GZIP 18
+
 /* ---- what every operation says of its exchange ---- */
 
 static void set_exchange(lua_State *L, const struct transfer *t) {
@@ -31,26 +34,11 @@ static bool is_blank(const struct answer *a) {
 
 /* ---- locations ---- */
 
-/* The bytes of the sent URL that come before a location, taken as text. */
-static size_t base_size(const char *base, const char *location) {
-  const char *host = strstr(base, "://") + 3;
-  size_t size = strcspn(base, "?");
-  if (location[strcspn(location, ":/?#")] == ':')
-    return 0;
-  if (location[0] == '/' && location[1] == '/')
-    return (size_t)(host - base) - 2;
-  if (location[0] == '/')
-    return (size_t)(host - base) + strcspn(host, "/");
-  while (base[size - 1] != '/')
-    size--;
-  return size;
-}
-
 /* Pushes a location that there is no memory to parse: absolute too, but perhaps
  * without api-version. */
 static void push_joined_location(lua_State *L, const struct transfer *t,
                                  const char *header) {
-  lua_pushlstring(L, t->text.data, base_size(t->text.data, header));
+  lua_pushlstring(L, t->text.data, location_base(t->text.data, header));
   lua_pushstring(L, header);
   lua_concat(L, 2);
 }
@@ -162,6 +150,14 @@ static bool fail_status(lua_State *L, struct request *r) {
   return false;
 }
 
+/* True for a body of some bytes that decompressed to none, and that is too
+ * short for gzip to say so: libcurl lets one pass that ends within its head. */
+static bool is_cut(const struct transfer *t) {
+  curl_off_t received = 0;
+  curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+  return t->answer.body.length == 0 && received > 0 && received < LEAST_GZIP;
+}
+
 /* 200: canceled at once. Anything but JSON in its body says that somebody else
  * answered. 202: accepted; nothing says yet that anything is canceled. */
 static bool build_cancel(lua_State *L, struct request *r) {
@@ -169,6 +165,9 @@ static bool build_cancel(lua_State *L, struct request *r) {
   int status = t->answer.status;
   if (status != 200 && status != 202)
     return fail_status(L, r);
+  if (status == 200 && is_cut(t))
+    return fail_protocol(L, r, "invalid_encoding",
+                         "the body is not what its Content-Encoding says");
   text_push_bytes(L, &t->answer.body);
   if (status == 200 && !is_blank(&t->answer)) {
     if (!json_decode(L, SLOT_TOP + 1))
@@ -310,13 +309,6 @@ static bool set_item_location(lua_State *L, struct buffer *b, int item) {
   return true;
 }
 
-/* True for a string on top of the stack that can be one path segment. */
-static bool is_segment(lua_State *L) {
-  const char *id = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-  return *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0 &&
-         strlen(id) == lua_rawlen(L, -1) && !strpbrk(id, "\r\n");
-}
-
 /* Replaces the object on top of the stack by the operation it describes. False:
  * out of memory. */
 static bool to_item(lua_State *L, struct transfer *t) {
@@ -332,7 +324,7 @@ static bool to_item(lua_State *L, struct transfer *t) {
   table_set_boolean(L, item, "changed", true);
   set_offer(L, item);
   table_get(L, item, "id");
-  if (is_segment(L) && !set_item_location(L, &t->nodes, item))
+  if (!settings_id_fault(L, -1) && !set_item_location(L, &t->nodes, item))
     return false;
   lua_settop(L, item);
   operation_set_type(L, item);

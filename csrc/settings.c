@@ -159,8 +159,7 @@ static void check_http_version(lua_State *L, const char *name, void *field) {
   if (strcmp(text, "1.1") != 0 && strcmp(text, "2") != 0)
     luaL_error(L, "option '%s' must be \"1.1\" or \"2\", not \"%s\"", name,
                text);
-  if (*text == '2' &&
-      !(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2))
+  if (*text == '2' && !transfer_has_http2())
     luaL_error(L, "option '%s': this libcurl has no HTTP/2", name);
   *(enum http_version *)field = *text == '1' ? HTTP_1_1 : HTTP_2;
 }
@@ -561,20 +560,27 @@ void settings_push(lua_State *L, int index, const char *option) {
   }
 }
 
-/* Raises unless the value is a string that can be one path segment. */
-void settings_check_id(lua_State *L, int index, const char *what) {
+/* Why the value at a stack index cannot be one path segment; NULL: it can. */
+const char *settings_id_fault(lua_State *L, int index) {
   size_t size;
   const char *id;
   if (lua_type(L, index) != LUA_TSTRING)
-    luaL_error(L, "%s: string expected, got %s", what, luaL_typename(L, index));
+    return "is no string";
   id = lua_tolstring(L, index, &size);
   if (!size)
-    luaL_error(L, "%s is empty", what);
+    return "is empty";
   if (strlen(id) != size || strpbrk(id, "\r\n"))
-    luaL_error(L, "%s holds a CR, LF or NUL", what);
+    return "holds a CR, LF or NUL";
   if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-    luaL_error(L, "%s is '%s', which no URL can hold as a path segment", what,
-               id);
-  if (size > MAX_ID)
-    luaL_error(L, "%s is longer than %d bytes", what, MAX_ID);
+    return "is '.' or '..', which no URL can hold as a path segment";
+  return size > MAX_ID ? "is longer than 1024 bytes" : NULL;
+}
+
+/* Raises unless the value is a string that can be one path segment. */
+void settings_check_id(lua_State *L, int index, const char *what) {
+  const char *fault = settings_id_fault(L, index);
+  if (lua_type(L, index) != LUA_TSTRING)
+    luaL_error(L, "%s: string expected, got %s", what, luaL_typename(L, index));
+  if (fault)
+    luaL_error(L, "%s %s", what, fault);
 }

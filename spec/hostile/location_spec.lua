@@ -108,7 +108,7 @@ describe("a location", function()
     { "that is an octal number of the host", "http://0177.0.0.1:PORT/x", "/x" },
     { "that is short for the host", "http://127.1:PORT/x", "/x" },
     { "with an escaped slash and NUL", "/x%2f%00", "/x%2f%00" },
-    { "with bytes that are not UTF-8", "/x\xff\xfe", "/x%ff%fe" },
+    { "with bytes that are not UTF-8", "/x\xff\xfe", "/x\xff\xfe" },
     { "with an at sign in its path", "/@127.0.0.2/x", "/@127.0.0.2/x" },
     { "with a URL in its query", "/x?u=http://127.0.0.2/", "/x?u=http://127.0.0.2/&" },
     { "with a fragment", "/x#@127.0.0.2", "/x" },
@@ -128,6 +128,12 @@ describe("a location", function()
       peer:forget()
     end)
   end
+
+  it("of 8 MB is no URL", function()
+    local text = peer.endpoint .. "/" .. ("x"):rep(8000000) .. VERSION
+    local _, err = peer:client():poll(text)
+    assert.same({ "invalid_location", false }, { err.code, err.sent })
+  end)
 
   it("of 100 kB is no success", function()
     for _, call in ipairs { "cancel", "poll" } do

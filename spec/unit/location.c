@@ -107,6 +107,8 @@ static void test_completion(void) {
   CHECK(leads_to("HTTPS://CLOUDPARTNER.azure.com:443/x",
                  "https://CLOUDPARTNER.azure.com:443/x?" V));
   CHECK(leads_to("//cloudpartner.azure.com/x", AT "/x?" V));
+  CHECK(leads_to("x", AT "/x?" V));
+  CHECK(leads_to("?q=1", AT "/?q=1&" V));
 }
 
 static void test_origin_rule(void) {
@@ -146,6 +148,12 @@ static void test_base(void) {
   CHECK(strcmp(found.data, AT "/x?" V) == 0);
   CHECK(location_aim("x", base, SERVICE, VERSION, &found) == VERDICT_OK);
   CHECK(strcmp(found.data, AT "/a/x?" V) == 0);
+  CHECK(location_aim("../x", base, SERVICE, VERSION, &found) == VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/a/../x?" V) == 0);
+  CHECK(location_aim("?r=/2", base, SERVICE, VERSION, &found) == VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/a/b?r=/2&" V) == 0);
+  CHECK(location_aim("x", AT "?q=/", SERVICE, VERSION, &found) == VERDICT_OK);
+  CHECK(strcmp(found.data, AT "/x?" V) == 0);
   CHECK(location_aim("/x", "https://evil.example/", SERVICE, VERSION, &found) ==
         VERDICT_FOREIGN);
   buffer_free(&found);
