@@ -7,7 +7,7 @@ local workflow = require "cpp.workflow"
 local function stop(client, publisher, offer, options)
   local result, err = workflow.cancel(client, publisher, offer, options)
   if not result then
-    return "look at " .. tostring(err.location)
+    return "look at " .. tostring(err and err.location)
   end
   return offer .. " is stopped: " .. result.outcome
 end

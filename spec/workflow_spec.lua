@@ -213,8 +213,9 @@ describe("workflow.wait", function()
 
   it("tells at the deadline what it met last", function()
     local service = scripted { RUNNING, fake.http(503) }
-    local _, err = workflow.wait(service.client, LOCATION, { deadline = 60 })
+    local _, err = workflow.wait(service.client, LOCATION, { deadline = 60.5 })
     assert.equal("deadline", err.code)
+    assert.matches("^not ended after 60%.5 s; at last: ", err.message)
     assert.equal(503, err.cause.status)
     assert.equal(LOCATION, err.location)
   end)
@@ -254,6 +255,12 @@ describe("workflow.wait", function()
       end, "option '" .. name .. "'")
     end)
   end
+
+  it("shows a number with a point, whatever the locale", function()
+    assert.error_matches(function()
+      workflow.wait({ now = os.clock }, LOCATION, { interval = -0.5 })
+    end, "not %-0%.5")
+  end)
 
   it("refuses what is no location", function()
     assert.error_matches(function() workflow.wait({}, 42) end, "operation or location")

@@ -49,6 +49,7 @@ end
 ---@param args string[]  the command line, without the program's name
 ---@return integer status  for os.exit
 function cli.main(args)
+  ---@type boolean, any
   local good, result = xpcall(run, explain, args)
   if good then
     return result

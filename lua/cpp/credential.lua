@@ -32,7 +32,7 @@ Credential.__name = "cpp.credential"
 local state_of = setmetatable({}, { __mode = "k" })
 
 local function new(name, fetch)
-  local self = setmetatable({}, Credential)
+  local self = setmetatable({}, Credential) ---@diagnostic disable-line: param-type-mismatch
   state_of[self] = { name = name, fetch = fetch, by = setmetatable({}, { __mode = "v" }) }
   return self
 end

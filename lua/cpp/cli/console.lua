@@ -6,6 +6,9 @@ local text = require "cpp.cli.text"
 ---@class cpp.cli.console
 --- Of the terminal; nil: there is none, or no live lines are wanted.
 ---@field size (fun(): {columns: integer, rows: integer}|nil)|nil
+---@field stdout file*
+---@field stderr file*
+---@field shown string[]  the live lines
 ---@field failure string|nil  why stdout did not take everything
 local console = {}
 console.__index = console

@@ -5,6 +5,11 @@ local lines = require "cpp.cli.lines"
 local text = require "cpp.cli.text"
 
 ---@class cpp.cli.progress
+---@field console cpp.cli.console
+---@field clock fun(): number
+---@field rows cpp.cli.row[]
+---@field drawn_at number
+---@field is_stale boolean|nil  something has changed since then
 local progress = {}
 progress.__index = progress
 

@@ -20,6 +20,7 @@ local trouble = require "cpp.cli.trouble"
 ---@field console cpp.cli.console
 ---@field progress cpp.cli.progress
 ---@field stopped boolean|nil  by Ctrl-C
+---@field began number  on the client's clock
 local session = {}
 session.__index = session
 

@@ -125,6 +125,9 @@ local emulator = {}
 ---@field authority string  origin of the token endpoint: the endpoint itself
 ---@field pid integer  nginx's process id
 ---@field folder string  its temporary folder
+---@field private journal file*
+---@field private server table
+---@field private owner integer  the process that started it
 local portal = {}
 portal.__index = portal
 
@@ -230,7 +233,7 @@ local function run(self, nginx, start, given)
   local running, message
   for _ = 1, TRIES do
     running, message = try_port(self, nginx, random_integer(20000, 32000), start, given)
-    if running or not message:find "Address already in use" then
+    if running or not (message or ""):find "Address already in use" then
       break
     end
   end
@@ -293,7 +296,8 @@ function emulator.start(given)
   self.token, self.pid, self.authority = self.server.token, self.server.pid, self.endpoint
   self.tenant, self.client_id = IDENTITY.tenant, IDENTITY.client_id
   self.client_secret = IDENTITY.client_secret
-  return setmetatable(self, portal)
+  setmetatable(self, portal)
+  return self
 end
 
 local function check_open(self)

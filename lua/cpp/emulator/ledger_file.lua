@@ -6,7 +6,9 @@ local json = require "cpp.emulator.json"
 
 local ledger = {}
 
-local file, seq = nil, 0
+---@type file*
+local file
+local seq = 0
 
 function ledger.open(name)
   file = assert(io.open(name, "w"))

@@ -134,6 +134,7 @@ end
 
 -- Over HTTP/2 there is no raw socket: the stream just ends.
 local function send_raw(pieces)
+  ---@type any
   local socket = ngx.var.server_protocol ~= "HTTP/2.0" and ngx.req.socket(true)
   for _, piece in ipairs(socket and pieces or {}) do
     if type(piece) == "number" then

@@ -13,7 +13,9 @@ local state = {
   offers = {}, by_guid = {}, publishers = {}, tokens = tokens, endpoint = "",
 }
 
-local journal, unread = nil, ""
+---@type file*
+local journal
+local unread = ""
 
 local function change_portal(patch)
   if patch.endpoint then

@@ -110,7 +110,7 @@ local function refuse_form(fields)
       return failure(400, "invalid_request", 900144,
         "The request body must contain the following parameter: '" .. name .. "'.")
     elseif fields[name] ~= expected then
-      return failure(unpack(check, 3, 6))
+      return failure(unpack(check, 3, 6)) ---@diagnostic disable-line: deprecated
     end
   end
 end

@@ -16,6 +16,16 @@ local POLLS_KEPT = 16
 ---@class cpp.job
 ---@field client table  five functions: cancel, poll, operations, sleep, now
 ---@field calls table  options of every call
+---@field publisher string|nil
+---@field offer string|nil
+---@field target any  what on_change is told of
+---@field wanted string|nil  the id of the only operation that may be canceled
+---@field unsent boolean|nil  in a batch: the cancel has not been sent yet
+---@field sends integer|nil  how often it has been
+---@field deadline number  seconds
+---@field interval number
+---@field max_interval number
+---@field on_change cpp.workflow.on_change|nil
 ---@field until_time number  the deadline, on the client's clock
 ---@field operation table|nil  what is followed, as last seen
 ---@field location string|nil  its location, as last known
@@ -316,7 +326,7 @@ end
 --- Time is up.
 ---@param cause table|nil  what the last look met
 function job:expire(cause)
-  local message = ("not ended after %g s"):format(self.deadline)
+  local message = ("not ended after %g s"):format(self.deadline):gsub(",", ".")
   if cause then
     message = message .. "; at last: " .. tostring(cause)
   end

@@ -49,7 +49,10 @@ options.CANCEL_ALL = with { concurrency = { is_count, 16 } }
 local function check(name, value, rule)
   local good, expected = rule[1](value)
   if not good then
-    local shown = type(value) == "number" and tostring(value) or "a " .. type(value)
+    local shown = "a " .. type(value)
+    if type(value) == "number" then
+      shown = tostring(value):gsub(",", ".")
+    end
     error(("option '%s' must be %s, not %s"):format(name, expected, shown), 0)
   end
 end
