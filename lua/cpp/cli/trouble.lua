@@ -40,7 +40,7 @@ function trouble.of(event)
     return { kind = "transport", code = code, status = status,
       message = ("no answer from %s: %s"):format(origin(event.url), code:gsub("_", " ")) }
   elseif status and is_passing_status(status) then
-    return { kind = "http", code = code or "http_" .. status, status = status,
+    return { kind = "http", code = code or ("http_" .. status), status = status,
       request_id = event.request_id,
       message = ("HTTP %d from %s"):format(status, origin(event.url)) }
   end

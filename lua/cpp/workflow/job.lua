@@ -26,6 +26,9 @@ local POLLS_KEPT = 16
 ---@field interval number
 ---@field max_interval number
 ---@field on_change cpp.workflow.on_change|nil
+---@field step nil|fun(self: cpp.job): any, any  what a round repeats
+---@field value any  what it gave
+---@field err any
 ---@field until_time number  the deadline, on the client's clock
 ---@field operation table|nil  what is followed, as last seen
 ---@field location string|nil  its location, as last known
