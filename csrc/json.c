@@ -103,7 +103,8 @@ static locale_t new_numeric_locale(void) {
 static int call_decode(lua_State *L, int text) {
   int status = call_in_locale(L, c_locale, &decode_key, text);
   locale_t numeric;
-  if (status == LUA_OK || status == LUA_ERRMEM)
+  if (status == LUA_OK || status == LUA_ERRMEM ||
+      strcmp(localeconv()->decimal_point, ".") == 0)
     return status;
   lua_pop(L, 1);
   numeric = new_numeric_locale();
