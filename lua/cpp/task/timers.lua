@@ -13,34 +13,35 @@ function timers:next()
   return self.times[1]
 end
 
-local function sift_up(self, at, time, value)
-  local times, values = self.times, self.values
-  while at > 1 and time < times[at // 2] do
-    times[at], values[at] = times[at // 2], values[at // 2]
-    at = at // 2
+local function sift_up(times, values, at, time, value)
+  local parent = at // 2
+  while at > 1 and time < times[parent] do
+    times[at], values[at] = times[parent], values[parent]
+    at, parent = parent, parent // 2
   end
   times[at], values[at] = time, value
 end
 
-local function sift_down(self, time, value)
-  local times, values, at = self.times, self.values, 1
-  while 2 * at <= self.size do
-    local child = 2 * at
-    if child < self.size and times[child + 1] < times[child] then
-      child = child + 1
+local function sift_down(times, values, size, time, value)
+  local at, child = 1, 2
+  while child <= size do
+    local least, other = times[child], times[child + 1]
+    if other and other < least then
+      child, least = child + 1, other
     end
-    if time <= times[child] then
+    if time <= least then
       break
     end
-    times[at], values[at] = times[child], values[child]
-    at = child
+    times[at], values[at] = least, values[child]
+    at, child = child, 2 * child
   end
   times[at], values[at] = time, value
 end
 
 function timers:add(time, value)
-  self.size = self.size + 1
-  sift_up(self, self.size, time, value)
+  local size = self.size + 1
+  self.size = size
+  sift_up(self.times, self.values, size, time, value)
 end
 
 --- Takes out a value that is due at `now`; nil when none is.
@@ -53,8 +54,8 @@ function timers:due(now)
   local last_time, last_value = times[size], values[size]
   times[size], values[size] = nil, nil
   self.size = size - 1
-  if self.size > 0 then
-    sift_down(self, last_time, last_value)
+  if size > 1 then
+    sift_down(times, values, size - 1, last_time, last_value)
   end
   return value
 end
