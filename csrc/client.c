@@ -220,6 +220,15 @@ static int swap_wait(lua_State *L) {
   return 1;
 }
 
+/* client:trace() --> the function that is told of exchanges, or nil; policy
+ * adds to its events what only policy knows */
+static int trace(lua_State *L) {
+  client_check(L, 1);
+  client_push_settings(L, 1);
+  settings_push(L, lua_gettop(L), "trace");
+  return 1;
+}
+
 static int to_string(lua_State *L) {
   struct client *c = client_check(L, 1);
   lua_pushfstring(L, "cpp.client (%s%s)", c->settings->endpoint,
@@ -246,6 +255,7 @@ void client_register(lua_State *L) {
                                      {"step", step},
                                      {"finished", finished},
                                      {"wait", swap_wait},
+                                     {"trace", trace},
                                      {"close", close_client},
                                      {"closed", closed},
                                      {NULL, NULL}};

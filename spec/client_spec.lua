@@ -370,9 +370,10 @@ describe("a client", function()
     end)
 
     it("may be asked what costs no exchange", function()
-      local client = here:client()
+      local client = here:client { trace = print }
       client:close()
       assert.is_number(client:now())
+      assert.equal(print, client:trace())
       assert.is_nil(client:timeout())
       assert.is_nil(client:finished())
       assert.is_nil(client:pollfd())

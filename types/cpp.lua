@@ -534,6 +534,10 @@ function client:finished() end
 ---@return cpp.wait_function|nil previous
 function client:wait(fn) end
 
+--- The client's option `trace`.
+---@return cpp.trace_function|nil
+function client:trace() end
+
 --- Ends every call and sleep in progress, with an error of kind `closed`, and
 --- closes the connections. Closing twice is harmless; a new call raises.
 function client:close() end
