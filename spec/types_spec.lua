@@ -550,6 +550,8 @@ describe("fields", function()
     client:status("contoso", "nobody's", { trace = trace })
     client:status("contoso", "vm", { trace = trace, endpoint = "https://localhost:1" })
     assert.equal(3, #events)
+    workflow.wait(client, client:operations("contoso", "vm")[1],
+      { trace = trace, deadline = 0 })
     assert_annotated(gather(table.unpack(events)), "cpp.trace_event")
     for name, field in pairs(fields_of "cpp.trace_event") do
       for _, event in ipairs(events) do

@@ -271,6 +271,13 @@
 ---@field protocol? "HTTP/1.0"|"HTTP/1.1"|"HTTP/2"
 ---@field request_id? string
 ---@field client_request_id string
+--- From a workflow: which of its exchanges of this kind (cancel, poll, operations),
+--- from 1.
+---@field attempt? integer
+--- From a workflow: seconds waited before it.
+---@field delay? number
+--- From a workflow: why it waited so long.
+---@field reason? "at_once"|"backoff"|"retry_after"|"deadline"
 
 --- What `client:fetch_token` returns.
 ---@class cpp.token

@@ -5,6 +5,7 @@ local cpp = require "cpp"
 local is_closed = require "cpp.task.closed"
 local options = require "cpp.workflow.options"
 local task = require "cpp.task"
+local traced = require "cpp.workflow.traced"
 
 -- A client's own default, in seconds: no exchange takes longer than this
 -- unless the caller says so.
@@ -37,6 +38,10 @@ local POLLS_KEPT = 16
 ---@field final boolean  the last pause ended at the deadline
 ---@field trouble table|nil  why it is not known that the cancel was accepted
 ---@field polls table|nil  the last 16 polls: { status, delay, reason }
+---@field delay number|nil  seconds of the last pause, until an exchange follows
+---@field reason string|nil  why so long
+---@field trace function|nil  whom to tell of exchanges
+---@field counts table|nil  method -> exchanges of it, where somebody is told
 ---@field batch table|nil  what bounds the exchanges in flight
 -- The values here are those of a new job: ten thousand of them wait at a time.
 local job = { cancel = "not_sent", attempt = 0, final = false }
@@ -46,7 +51,7 @@ job.__index = job
 ---@param own table  from options.split; becomes the job
 ---@return cpp.job
 function job.new(client, own, calls)
-  own.client, own.calls = client, calls
+  own.client, own.calls, own.trace = client, calls, traced.by(client, calls)
   own.until_time = client:now() + own.deadline
   return setmetatable(own, job)
 end
@@ -55,7 +60,7 @@ end
 ---@param own table  from options.split; becomes the kind
 ---@return table kind
 function job.kind(client, own, calls)
-  own.client, own.calls = client, calls
+  own.client, own.calls, own.trace = client, calls, traced.by(client, calls)
   own.__index, own.__close = own, task.leave
   return setmetatable(own, job)
 end
@@ -106,6 +111,9 @@ local function call(self, method, what)
     return nil, closed_error()
   end
   local client, calls = self.client, call_options(self)
+  if self.trace then
+    calls = traced.options(self, method, calls)
+  end
   if method == "poll" then
     return client:poll(what, calls)
   end
@@ -119,16 +127,10 @@ local function exchange(self, method, what)
   return call(self, method, what)
 end
 
-local function note(self, answer, err)
-  local polls = self.polls
-  if polls then
-    local status = err and (err.status or err.code) or answer.http_status or 200
-    polls[#polls + 1] =
-      { status = status, delay = self.delay or 0, reason = self.reason or "at_once" }
-    if #polls > POLLS_KEPT then
-      table.remove(polls, 1)
-    end
-    self.delay, self.reason = nil, nil
+local function note(polls, status, delay, reason)
+  table.insert(polls, { status = status, delay = delay or 0, reason = reason or "at_once" })
+  if #polls > POLLS_KEPT then
+    table.remove(polls, 1)
   end
 end
 
@@ -139,12 +141,17 @@ end
 ---@return table|nil answer
 ---@return table|nil err
 function job:ask(method, what)
+  local delayed, reason = self.delay, self.reason
   local answer, err = exchange(self, method, what)
   if err and err.status == 401 and err.kind ~= "credential" then
     answer, err = exchange(self, method, what)
   end
   self.retry_after = (answer or err).retry_after
-  note(self, answer, err)
+  if self.polls then
+    note(self.polls, err and (err.status or err.code) or answer.http_status or 200,
+      delayed, reason)
+  end
+  self.delay, self.reason = nil, nil
   return answer, err
 end
 
@@ -171,7 +178,7 @@ local function next_pause(self)
   if seconds >= left then
     seconds, reason, self.final = left, "deadline", true
   end
-  if self.polls then
+  if self.polls or self.trace then
     self.delay, self.reason = seconds, reason
   end
   return seconds
