@@ -260,8 +260,11 @@ describe("cloudpartner cancel", function()
     offer "trace"
     local result = run("cancel contoso trace --trace" .. QUICK)
     assert.matches("%+0%.%d%d%d s GET /api/publishers/contoso/offers/trace/submissions/"
-      .. "%S+ 200: .*total [%d.]+ ms; HTTP/1.1, new connection, request ", result.err)
-    assert.matches("POST /api/%S+ 202: [^\n]*HTTP/1.1, reused", result.err)
+      .. "%S+ 200: .*total [%d.]+ ms; HTTP/1.1, new connection, attempt 1, request ", result.err)
+    assert.matches("POST /api/%S+ 202: [^\n]*HTTP/1.1, reused, attempt 1, request ",
+      result.err)
+    assert.matches("GET /api/[^\n]*, attempt 2 after 0%.%d s %(backoff%), request ",
+      result.err)
     assert.matches("waited 0.0 s %(at_once%) 200, .*%(backoff%) 200", result.err)
   end)
 end)

@@ -36,18 +36,29 @@ local function connection(event)
   return (event.protocol or "no answer") .. ", " .. used
 end
 
+-- What a workflow knows of it.
+local function attempt(event)
+  if not event.attempt then
+    return ""
+  elseif event.reason == "at_once" then
+    return (", attempt %d"):format(event.attempt)
+  end
+  return (", attempt %d after %.1f s (%s)"):format(event.attempt, event.delay, event.reason)
+end
+
 -- The origin is always the same.
 local function path(url)
   return text.clean((url:gsub("^%a+://[^/]*", "")))
 end
 
---- "+0.512 s POST /api/… 202: connect 0.2 ms, first byte 3.1 ms, …"
+--- "+0.512 s GET /api/… 200: first byte 3.1 ms, …, attempt 2 after 4.1 s (backoff), …"
 ---@param event table  what the client's option `trace` gives
 ---@param began number  seconds since the command began when the exchange did
 ---@return string
 function trace.line(event, began)
-  return ("+%.3f s %s %s %s: %s; %s%s"):format(began, event.method, path(event.url),
+  return ("+%.3f s %s %s %s: %s; %s%s%s"):format(began, event.method, path(event.url),
     text.clean(event.status or event.code), stages(event), connection(event),
+    attempt(event),
     event.request_id and ", request " .. text.clean(event.request_id) or "")
 end
 
