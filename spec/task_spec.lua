@@ -483,6 +483,8 @@ describe("on the real client", function()
 
   it("ends sleeps when the client closes, in a foreign loop too", function()
     local cqueues = require "cqueues"
+    local other <close> = new_client()
+    local listed = other:operations("contoso", "vm")[1]
     for _, from_outside in ipairs { true, false } do
       local loop, one = cqueues.new(), new_client { wait = cqueues.poll }
       local began, ended = one:now(), 0
@@ -494,7 +496,6 @@ describe("on the real client", function()
               ended = ended + 1
             end)
           end
-          local listed = one:operations("contoso", "vm")[1]
           task.spawn(function()
             local _, err = workflow.wait(one, listed, { interval = 60 })
             assert.equal("closed", err.kind)

@@ -101,6 +101,8 @@ end
 
 --- Polls an operation until it has ended, or waits for a person's review.
 --- A deadline is an error of kind `workflow`, code `deadline`, with `location`.
+--- In a task of a run on the client, the polls, and with them `on_change` and the
+--- client's token and trace functions, run in other tasks of that run.
 ---@param client cpp.client|table
 ---@param subject cpp.operation|string  an operation, or a location
 ---@param opts? cpp.workflow.wait_options
