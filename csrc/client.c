@@ -220,10 +220,15 @@ static int swap_wait(lua_State *L) {
   return 1;
 }
 
-/* client:trace() --> the function that is told of exchanges, or nil; policy
- * adds to its events what only policy knows */
-static int trace(lua_State *L) {
-  client_check(L, 1);
+/* client:option("timeout" | "trace") --> seconds | function or nil; what policy
+ * must know to keep to a client's options while it sets some for a call */
+static int option(lua_State *L) {
+  static const char *const names[] = {"timeout", "trace", NULL};
+  const struct client *c = client_check(L, 1);
+  if (luaL_checkoption(L, 2, NULL, names) == 0) {
+    lua_pushnumber(L, c->settings->timeout);
+    return 1;
+  }
   client_push_settings(L, 1);
   settings_push(L, lua_gettop(L), "trace");
   return 1;
@@ -255,7 +260,7 @@ void client_register(lua_State *L) {
                                      {"step", step},
                                      {"finished", finished},
                                      {"wait", swap_wait},
-                                     {"trace", trace},
+                                     {"option", option},
                                      {"close", close_client},
                                      {"closed", closed},
                                      {NULL, NULL}};

@@ -541,9 +541,12 @@ function client:finished() end
 ---@return cpp.wait_function|nil previous
 function client:wait(fn) end
 
---- The client's option `trace`.
----@return cpp.trace_function|nil
-function client:trace() end
+--- An option of the client's, for policy that sets some for a call: `timeout` in
+--- seconds, or `trace`, nil where it was not given.
+---@overload fun(self: cpp.client, name: "trace"): cpp.trace_function|nil
+---@param name "timeout"
+---@return number
+function client:option(name) end
 
 --- Ends every call and sleep in progress, with an error of kind `closed`, and
 --- closes the connections. Closing twice is harmless; a new call raises.

@@ -22,8 +22,7 @@ local workflow = {}
 ---@field interval? number  seconds at which waiting begins (default 5)
 ---@field max_interval? number  seconds to which it backs off (default 60)
 ---@field on_change? cpp.workflow.on_change  called when something changed
---- Seconds for one exchange, shorter near the deadline; a client's own
---- `timeout` above 60 must be given here too (default 60).
+--- Seconds for one exchange, shorter near the deadline (default: the client's).
 ---@field timeout? number
 
 --- Options of `workflow.wait`.

@@ -187,4 +187,23 @@ describe("over the emulator", function()
       end
     end)
   end)
+
+  it("gives an exchange no more time than the client does", function()
+    local start = { offers = { ["contoso/vm"] = { running = "publish" } } }
+    start.faults = { { on = "poll", delay = 400 * 30, times = 1 } }
+    use(start, function(portal)
+      local slow
+      local client <close> = cpp.client { endpoint = portal.endpoint, token = portal.token,
+        timeout = 0.2, trace = function(event) slow = slow or event.code and event.total end }
+      local list = assert(client:operations("contoso", "vm"))
+      local _, err = workflow.wait(client, list[1], with { deadline = 1.5 })
+      assert.equal("deadline", err.code)
+      assert.is_true(slow < 1, slow)
+    end)
+    use({ offers = start.offers }, function(_, client)
+      assert.error_matches(function()
+        workflow.wait(client, "/api/operations/1", { timeout = "5", deadline = 2 })
+      end, "option 'timeout': number of seconds expected, got string")
+    end)
+  end)
 end)

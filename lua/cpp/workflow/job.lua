@@ -7,8 +7,7 @@ local options = require "cpp.workflow.options"
 local task = require "cpp.task"
 local traced = require "cpp.workflow.traced"
 
--- A client's own default, in seconds: no exchange takes longer than this
--- unless the caller says so.
+-- Seconds of an exchange, where a plain table stands for the client.
 local TIMEOUT = 60
 -- A client may refuse a timeout too short for its clock.
 local LEAST_TIMEOUT = 0.001
@@ -37,6 +36,7 @@ local POLLS_KEPT = 16
 ---@field attempt integer  pauses since something changed
 ---@field final boolean  the last pause ended at the deadline
 ---@field trouble table|nil  why it is not known that the cancel was accepted
+---@field timeout number  seconds for an exchange, if nothing shortens it
 ---@field polls table|nil  the last 16 polls: { status, delay, reason }
 ---@field delay number|nil  seconds of the last pause, until an exchange follows
 ---@field reason string|nil  why so long
@@ -47,11 +47,20 @@ local POLLS_KEPT = 16
 local job = { cancel = "not_sent", attempt = 0, final = false }
 job.__index = job
 
+-- What is no number the call refuses.
+local function timeout_of(client, calls)
+  if calls.timeout ~= nil then
+    return type(calls.timeout) == "number" and calls.timeout or 0
+  end
+  return type(client) == "userdata" and client:option "timeout" or TIMEOUT
+end
+
 --- A job starts now.
 ---@param own table  from options.split; becomes the job
 ---@return cpp.job
 function job.new(client, own, calls)
   own.client, own.calls, own.trace = client, calls, traced.by(client, calls)
+  own.timeout = timeout_of(client, calls)
   own.until_time = client:now() + own.deadline
   return setmetatable(own, job)
 end
@@ -61,6 +70,7 @@ end
 ---@return table kind
 function job.kind(client, own, calls)
   own.client, own.calls, own.trace = client, calls, traced.by(client, calls)
+  own.timeout = timeout_of(client, calls)
   own.__index, own.__close = own, task.leave
   return setmetatable(own, job)
 end
@@ -93,7 +103,7 @@ end
 -- No exchange outlives the deadline but the one that starts there.
 local function call_options(self)
   local left = self.until_time - self.client:now()
-  if left <= 0 or left >= (self.calls.timeout or TIMEOUT) then
+  if left <= 0 or left >= self.timeout then
     return self.calls
   end
   return options.merge(self.calls, { timeout = math.max(left, LEAST_TIMEOUT) })

@@ -15,7 +15,7 @@ end
 ---@return function|nil
 function traced.by(client, calls)
   if calls.trace == nil and type(client) == "userdata" then
-    return client:trace()
+    return client:option "trace"
   end
   return is_callable(calls.trace) and calls.trace or nil
 end
