@@ -123,7 +123,8 @@ describe("Ctrl-C", function()
     local location = objects(run "operations contoso stop-waits --json".out)[1].location
     local rest = interrupt(("wait %s %s"):format(location, location),
       "^contoso/stop%-waits ")
-    assert.equal(2, select(2, rest:gsub("contoso/stop%-waits: stopped by Ctrl%-C\n", "")))
+    -- One that has had no answer yet goes by its location.
+    assert.equal(2, select(2, rest:gsub(": stopped by Ctrl%-C\n", "")), rest)
   end)
 
   it("ends an exchange that nobody answers, and says what is not known", function()
