@@ -162,8 +162,10 @@ struct ready {
 
 struct poller {
 #if CPP_EPOLL
-  int set;  /* the epoll descriptor */
-  int wake; /* an eventfd in it */
+  int set;             /* the epoll descriptor */
+  int wake;            /* an eventfd in it */
+  unsigned char *kept; /* by descriptor: what is known of it; see KEPT */
+  size_t capacity;
 #else
   struct pollfd *sockets;
   size_t count, capacity;
@@ -175,6 +177,8 @@ struct poller {
 bool poller_open(struct poller *p);
 void poller_close(struct poller *p);
 int poller_fd(const struct poller *p);
+void poller_keep(struct poller *p, int fd);
+void poller_forget(struct poller *p, int fd);
 bool poller_watch(struct poller *p, int fd, int events);
 void poller_wake(struct poller *p, bool awake);
 int poller_wait(struct poller *p, struct ready *ready, int max, int timeout);
@@ -334,6 +338,7 @@ struct client {
   size_t entropy_used;
 };
 
+void engine_init_process(void);
 double engine_clock(void);
 bool engine_is_foreign(const struct client *c);
 bool engine_open(struct client *c);

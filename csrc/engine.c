@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,9 +34,23 @@ double engine_clock(void) {
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* The id of this process, which costs a system call at each look where it
+ * cannot be kept up to date. */
+static pid_t self;
+static bool self_is_kept;
+
+static void note_self(void) { self = getpid(); }
+
+void engine_init_process(void) {
+  note_self();
+  self_is_kept = pthread_atfork(NULL, NULL, note_self) == 0;
+}
+
 /* A forked child shares the parent's sockets and its epoll set: there, nothing
  * here may touch them. */
-bool engine_is_foreign(const struct client *c) { return c->owner != getpid(); }
+bool engine_is_foreign(const struct client *c) {
+  return c->owner != (self_is_kept ? self : getpid());
+}
 
 /* ---- lists of requests ---- */
 

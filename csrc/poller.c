@@ -19,6 +19,12 @@
 
 enum { BATCH = 64 };
 
+/* Of a kept socket: what the set reports of it in the low bits, what is wanted
+ * above them. libcurl loses interest in a connection at the end of an exchange
+ * and gains it again with the next: to leave the socket in the set meanwhile
+ * costs nothing, to take it out and put it back 2 µs. */
+enum { WANTED = 2, KEPT = 16, INTEREST = POLLER_IN | POLLER_OUT };
+
 /* A zeroed poller becomes an empty set. False: no descriptor or no memory. */
 bool poller_open(struct poller *p) {
   struct epoll_event event = {.events = EPOLLIN};
@@ -40,26 +46,101 @@ void poller_close(struct poller *p) {
     close(p->set);
   if (p->wake >= 0)
     close(p->wake);
+  free(p->kept);
+  p->kept = NULL;
+  p->capacity = 0;
   p->open = false;
 }
 
 /* The descriptor of the set; -1: this poller has none. */
 int poller_fd(const struct poller *p) { return p->open ? p->set : -1; }
 
-/* Sets the interest in a socket; 0 forgets it. False: out of resources. */
-bool poller_watch(struct poller *p, int fd, int events) {
+static bool control(struct poller *p, int operation, int fd, int events) {
   struct epoll_event event = {0};
   event.data.fd = fd;
   event.events = (events & POLLER_IN ? EPOLLIN : 0u) |
                  (events & POLLER_OUT ? EPOLLOUT : 0u);
+  return epoll_ctl(p->set, operation, fd, &event) == 0;
+}
+
+/* What is known of a kept socket; NULL: it is not one. */
+static unsigned char *kept(const struct poller *p, int fd) {
+  if ((size_t)fd >= p->capacity || !(p->kept[fd] & KEPT))
+    return NULL;
+  return &p->kept[fd];
+}
+
+/* Says that a new socket is never closed without poller_forget: interest in it
+ * may outlast what was asked for. Without memory it just does not. */
+void poller_keep(struct poller *p, int fd) {
+  size_t capacity = p->capacity ? p->capacity : 64;
+  unsigned char *known = p->kept;
+  if (fd < 0)
+    return;
+  while (capacity <= (size_t)fd)
+    capacity *= 2;
+  if (capacity > p->capacity) {
+    known = CPP_REALLOC(known, capacity);
+    if (!known)
+      return;
+    memset(known + p->capacity, 0, capacity - p->capacity);
+    p->kept = known;
+    p->capacity = capacity;
+  }
+  known[fd] = KEPT;
+}
+
+/* To be called before a kept socket is closed: a copy of it, in a forked child
+ * perhaps, would stay in the set. */
+void poller_forget(struct poller *p, int fd) {
+  unsigned char *known = kept(p, fd);
+  if (!known)
+    return;
+  if (*known & INTEREST)
+    control(p, EPOLL_CTL_DEL, fd, 0);
+  *known = 0;
+}
+
+static bool watch_kept(struct poller *p, int fd, int events,
+                       unsigned char *known) {
+  int reported = *known & INTEREST;
+  *known = (unsigned char)(KEPT | events << WANTED | reported);
+  /* A socket is writable most of the time: that must not be left. */
+  if (reported == events || (!events && reported == POLLER_IN))
+    return true;
+  if (!control(p,
+               !reported ? EPOLL_CTL_ADD
+               : events  ? EPOLL_CTL_MOD
+                         : EPOLL_CTL_DEL,
+               fd, events))
+    return false;
+  *known = (unsigned char)(KEPT | events << WANTED | events);
+  return true;
+}
+
+/* Sets the interest in a socket; 0 forgets it. False: out of resources. */
+bool poller_watch(struct poller *p, int fd, int events) {
+  unsigned char *known = kept(p, fd);
+  if (known)
+    return watch_kept(p, fd, events, known);
   if (!events) {
     /* A socket that is closed already has left the set by itself. */
-    epoll_ctl(p->set, EPOLL_CTL_DEL, fd, &event);
+    control(p, EPOLL_CTL_DEL, fd, 0);
     return true;
   }
-  /* libcurl forgets the socket of a kept connection between two exchanges. */
-  return epoll_ctl(p->set, EPOLL_CTL_ADD, fd, &event) == 0 ||
-         (errno == EEXIST && epoll_ctl(p->set, EPOLL_CTL_MOD, fd, &event) == 0);
+  return control(p, EPOLL_CTL_ADD, fd, events) ||
+         (errno == EEXIST && control(p, EPOLL_CTL_MOD, fd, events));
+}
+
+/* Whether what the set reports of a socket is wanted. A kept one of which it is
+ * not leaves the set. */
+static bool is_wanted(struct poller *p, int fd) {
+  unsigned char *known = kept(p, fd);
+  if (!known || *known >> WANTED & INTEREST)
+    return true;
+  control(p, EPOLL_CTL_DEL, fd, 0);
+  *known = KEPT;
+  return false;
 }
 
 /* Makes the set readable whatever its sockets do, or no longer so. */
@@ -90,7 +171,7 @@ int poller_wait(struct poller *p, struct ready *ready, int max, int timeout) {
     return poll(NULL, 0, timeout);
   count = epoll_wait(p->set, events, max < BATCH ? max : BATCH, timeout);
   for (int i = 0; i < count; i++)
-    if (events[i].data.fd != p->wake) {
+    if (events[i].data.fd != p->wake && is_wanted(p, events[i].data.fd)) {
       ready[found].fd = events[i].data.fd;
       ready[found++].events = ready_events(events[i].events);
     }
@@ -113,6 +194,10 @@ int poller_fd(const struct poller *p) {
   (void)p;
   return -1;
 }
+
+void poller_keep(struct poller *p, int fd) { (void)p, (void)fd; }
+
+void poller_forget(struct poller *p, int fd) { (void)p, (void)fd; }
 
 static struct pollfd *find(struct poller *p, int fd) {
   for (size_t i = 0; i < p->count; i++)

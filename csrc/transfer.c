@@ -19,10 +19,11 @@
  * later one into it: where the network has changed, the kernel must end it. */
 #define DEAD_AFTER 20000U
 
-static curl_socket_t open_socket(void *unused, curlsocktype purpose,
+static curl_socket_t open_socket(void *client, curlsocktype purpose,
                                  struct curl_sockaddr *address) {
+  struct client *c = client;
   curl_socket_t fd;
-  (void)unused, (void)purpose;
+  (void)purpose;
 #ifdef SOCK_CLOEXEC
   fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
               address->protocol);
@@ -40,7 +41,14 @@ static curl_socket_t open_socket(void *unused, curlsocktype purpose,
   if (fd >= 0)
     setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
 #endif
+  poller_keep(&c->poller, fd);
   return fd;
+}
+
+static int close_socket(void *client, curl_socket_t fd) {
+  struct client *c = client;
+  poller_forget(&c->poller, fd);
+  return close(fd);
 }
 
 #define SET(option, value)                                                     \
@@ -90,6 +98,9 @@ static bool set_constants(struct transfer *t) {
          SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(TCP_KEEPALIVE, 1L) &&
          SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
          SET(OPENSOCKETFUNCTION, open_socket) &&
+         SET(OPENSOCKETDATA, t->request->client) &&
+         SET(CLOSESOCKETFUNCTION, close_socket) &&
+         SET(CLOSESOCKETDATA, t->request->client) &&
          SET(HEADERFUNCTION, answer_on_header) && SET(HEADERDATA, &t->answer) &&
          SET(WRITEFUNCTION, answer_on_body) && SET(WRITEDATA, &t->answer) &&
          SET(PREREQFUNCTION, answer_on_start) && SET(PREREQDATA, &t->answer);

@@ -32,6 +32,61 @@ static void test_descriptor(void) {
   part(ends);
 }
 
+/* The interest in a kept socket may outlast what is asked for, unseen. */
+static void test_kept(void) {
+  struct poller p = {0};
+  int ends[2], fd;
+  join(ends);
+  poller_open(&p);
+  fd = poller_fd(&p);
+  poller_keep(&p, ends[0]);
+  CHECK(poller_watch(&p, ends[0], POLLER_IN) && look(&p, ends[0]) == 0);
+  CHECK(poller_watch(&p, ends[0], 0));
+  CHECK(write(ends[1], "x", 1) == 1);
+  CHECK(look(&p, ends[0]) == 0 && !readable(fd));
+  CHECK(poller_watch(&p, ends[0], POLLER_IN));
+  CHECK(look(&p, ends[0]) == POLLER_IN);
+  CHECK(poller_watch(&p, ends[0], 0) && poller_watch(&p, ends[0], POLLER_IN));
+  CHECK(look(&p, ends[0]) == POLLER_IN);
+  CHECK(poller_watch(&p, ends[0], POLLER_IN | POLLER_OUT));
+  CHECK(look(&p, ends[0]) == (POLLER_IN | POLLER_OUT));
+  CHECK(poller_watch(&p, ends[0], POLLER_OUT));
+  CHECK(look(&p, ends[0]) == POLLER_OUT);
+  CHECK(poller_watch(&p, ends[0], 0) && !readable(fd));
+  CHECK(poller_watch(&p, ends[0], POLLER_IN));
+  CHECK(look(&p, ends[0]) == POLLER_IN);
+  poller_close(&p);
+  part(ends);
+}
+
+/* Closed, its number is another's, though a copy of it lives on. */
+static void test_kept_end(void) {
+  struct poller p = {0};
+  int first[2], second[2], copy;
+  join(first);
+  poller_open(&p);
+  poller_keep(&p, first[0]);
+  poller_watch(&p, first[0], POLLER_IN);
+  poller_watch(&p, first[0], 0);
+  copy = dup(first[0]);
+  poller_forget(&p, first[0]);
+  part(first);
+  CHECK(!readable(poller_fd(&p)));
+  join(second);
+  CHECK(second[0] == first[0]);
+  poller_keep(&p, second[0]);
+  CHECK(poller_watch(&p, second[0], POLLER_IN) && look(&p, second[0]) == 0);
+  CHECK(write(second[1], "x", 1) == 1);
+  CHECK(look(&p, second[0]) == POLLER_IN);
+  poller_forget(&p, second[0]);
+  poller_forget(&p, 999999);
+  poller_keep(&p, 3000);
+  CHECK(!readable(poller_fd(&p)));
+  poller_close(&p);
+  part(second);
+  close(copy);
+}
+
 static void test_no_resources(void) {
   struct poller p = {0};
   struct rlimit limit, none;
@@ -53,6 +108,8 @@ static void test_no_resources(void) {
 #else
 
 static void test_descriptor(void) {}
+static void test_kept(void) {}
+static void test_kept_end(void) {}
 static void test_no_resources(void) {}
 
 #endif
@@ -60,6 +117,8 @@ static void test_no_resources(void) {}
 int main(void) {
   test_all();
   test_descriptor();
+  test_kept();
+  test_kept_end();
   test_no_resources();
   return report();
 }
