@@ -113,12 +113,21 @@ describe("workflow.cancel", function()
       assert.is_nil(result.operation)
     end)
 
-    it("says so at the deadline, should that be near", function()
+    it("does not say so before that is certain, though the deadline is near", function()
       local portal = fake.new { history = {
         { id = "old-1", started = 1, ends_at = 2, ends_as = "succeeded" } } }
-      local result = assert(cancel(portal, { deadline = 10 }))
-      assert.equal("nothing_to_cancel", result.outcome)
+      local result, err = cancel(portal, { deadline = 10 })
+      assert.is_nil(result)
+      assert.same({ "deadline", "accepted" }, { err.code, err.cancel })
       assert.equal(1010.0, portal.time)
+    end)
+
+    it("does not say so of what the list does not show yet", function()
+      local portal = fake.new { lag = 60, form = "none" }
+      portal:add { id = "run-1", started = 990 }
+      local result, err = cancel(portal, { deadline = 10 })
+      assert.is_nil(result)
+      assert.equal("deadline", err.code)
     end)
   end)
 

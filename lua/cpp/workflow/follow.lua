@@ -138,11 +138,12 @@ local function settle(self, list)
   return outcome.result(self, "nothing_to_cancel", newest)
 end
 
--- The list shows nothing new, for as long as it may lag behind.
+-- The list shows nothing new, for as long as it may lag behind. A deadline that
+-- comes before makes nothing certain.
 local function follow_list(self, list)
   local answer_goes_on = self.answer and not self.answer.done
   local lag = has_answer_ended(self) and SHORT_LAG or LAG
-  if not answer_goes_on and self:is_out_of_patience(lag) then
+  if not answer_goes_on and self:has_waited(lag) then
     return settle(self, list)
   end
 end

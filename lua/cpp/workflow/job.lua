@@ -221,12 +221,18 @@ function job:is_over()
   return self.final or self.client:now() >= self.until_time
 end
 
---- Whether so many intervals have passed since this was first asked, with the
--- last look at the deadline as the latest. `patient_since` = nil begins anew.
-function job:is_out_of_patience(intervals)
+--- Whether so many intervals have passed since this was first asked.
+--- `patient_since` = nil begins anew.
+function job:has_waited(intervals)
   local now = self.client:now()
   self.patient_since = self.patient_since or now
-  return self.final or now - self.patient_since >= intervals * self.interval
+  return now - self.patient_since >= intervals * self.interval
+end
+
+--- The same, with the last look at the deadline as the latest: for what is an error
+--- one way or the other.
+function job:is_out_of_patience(intervals)
+  return self:has_waited(intervals) or self.final
 end
 
 -- Calls step. Seconds to pause; or nil, and what is to be returned: a result
