@@ -59,6 +59,14 @@ local function to_count(argument)
   return nil, ("'%s' is not an integer from 1"):format(argument)
 end
 
+-- The same, but its message names the option.
+local function of(option, convert)
+  return function(argument)
+    local value, message = convert(argument)
+    return value, message and ("option '%s': %s"):format(option, message)
+  end
+end
+
 local function to_text(argument)
   if argument == "" then
     return nil, "an argument is empty"
@@ -109,9 +117,9 @@ end
 
 local function add_pace(command, own)
   own[#own + 1] = command:option("--deadline", "Give up waiting after so long "
-    .. "(default: 3600)."):argname "SECONDS":convert(to_seconds)
+    .. "(default: 3600)."):argname "SECONDS":convert(of("--deadline", to_seconds))
   own[#own + 1] = command:option("--interval", "Begin to ask at such intervals "
-    .. "(default: 5)."):argname "SECONDS":convert(to_pace)
+    .. "(default: 5)."):argname "SECONDS":convert(of("--interval", to_pace))
 end
 
 local function new_command(parser, name, summary, description, epilog)
@@ -139,7 +147,7 @@ local function add_cancel(parser)
       :argname "ADDRESS":count "*":target "emails",
     command:flag("--no-wait", "End as soon as the service has taken the cancel."),
     command:option("--concurrency", "Exchanges at a time (default: 16).")
-      :argname "N":convert(to_count),
+      :argname "N":convert(of("--concurrency", to_count)),
   }
   add_pace(command, own)
   add_output(command, own, "changes and results")
@@ -195,7 +203,7 @@ local function add_emulate(parser)
     help.EMULATE, help.EMULATE_EPILOG)
   command:flag("--tls", "https, with a certificate of its own.")
   command:option("--speed", "Seconds that pass in one (default: 10)."):argname "N"
-    :default "10":show_default(false):convert(to_speed)
+    :default "10":show_default(false):convert(of("--speed", to_speed))
   command:option("--offer", "An offer with a publish under way; may be repeated "
     .. "(default: contoso/contoso-vm)."):argname "PUBLISHER/OFFER":count "*"
     :target "emulated":convert(to_emulated)
@@ -226,6 +234,20 @@ local function new_parser()
   return parser
 end
 
+-- Twice the same would send two cancels.
+local function check_offers(given)
+  local seen = {}
+  for _, offer in ipairs(given.offers or {}) do
+    if seen[offer] then
+      failure.raise(2, ("cloudpartner: offer '%s' is named twice"):format(offer))
+    end
+    seen[offer] = true
+  end
+  if given.operation and #given.offers > 1 then
+    failure.raise(2, "cloudpartner: option '--operation' is for one offer")
+  end
+end
+
 --- Reads the command line. Wrong usage raises a failure of status 2; `--help`,
 --- `--version` and `completion` print and end the process.
 ---@param args string[]
@@ -233,9 +255,7 @@ end
 function arguments.parse(args)
   local parser = new_parser()
   local given = parser:parse(words.prepare(args))
-  if given.operation and #given.offers > 1 then
-    failure.raise(2, "cloudpartner: option '--operation' is for one offer")
-  end
+  check_offers(given)
   return given
 end
 

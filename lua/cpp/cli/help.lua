@@ -36,7 +36,7 @@ Examples:
    cloudpartner cancel contoso contoso-vm
    cloudpartner cancel contoso vm-1 vm-2 vm-3 --email ops@contoso.example
    cloudpartner cancel contoso contoso-vm --json |
-      jq -r 'select(.event == "result").outcome'
+      jq -r 'select(.event == "result") | .outcome // .error.message'
    cloudpartner cancel contoso contoso-vm \
       --operation 56615b67-2185-49fe-80d2-c4ddf77bb2e8
 
@@ -56,7 +56,7 @@ Quote a location for the shell: it may hold a `$`.
 Examples:
    cloudpartner wait --for canceled \
       'https://cloudpartner.azure.com/api/operations/contoso$vm$2$preview'
-   cloudpartner wait --deadline 86400 "$location" && echo published
+   cloudpartner wait --for succeeded --deadline 86400 "$location" && echo published
 
 Exit statuses:
    0  it has ended as --for says (default: in any way but failure)
