@@ -222,11 +222,14 @@ describe("the command line", function()
     ["cancel contoso ''"] = "an argument is empty",
     ["cancel contoso a b --operation x"] = "for one offer",
     ["cancel contoso vm app vm"] = "offer 'vm' is named twice",
-    ["cancel contoso vm --deadline soon"] = "option '--deadline': 'soon' is not a number of seconds",
+    ["cancel contoso vm --deadline soon"] =
+      "option '--deadline': 'soon' is not a number of seconds",
     ["cancel contoso vm --deadline=-1"] = "'-1' is not a number of seconds",
     ["cancel contoso vm --deadline nan"] = "'nan' is not a number of seconds",
-    ["cancel contoso vm --interval 0"] = "option '--interval': '0' is not a number of seconds above 0",
-    ["cancel contoso vm --concurrency 1.5"] = "option '--concurrency': '1.5' is not an integer from 1",
+    ["cancel contoso vm --interval 0"] =
+      "option '--interval': '0' is not a number of seconds above 0",
+    ["cancel contoso vm --concurrency 1.5"] =
+      "option '--concurrency': '1.5' is not an integer from 1",
     ["cancel contoso vm --json --dry-run"] = "can not be used together",
     ["cancel contoso ."] = "path segment",
     ["cancel contoso vm --endpoint ftp://x"] = "option 'endpoint'",
