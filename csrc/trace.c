@@ -96,10 +96,22 @@ static void add_header(luaL_Buffer *out, const char *line) {
     add_quoted(out, line);
 }
 
+static void add_option(luaL_Buffer *out, const char *option,
+                       const char *value) {
+  if (!value)
+    return;
+  luaL_addstring(out, option);
+  add_quoted(out, value);
+}
+
+/* What a cancel's answer says is in its headers: -i shows them. */
 static void push_curl_line(lua_State *L, const struct transfer *t) {
+  const struct settings *s = request_settings(L);
   luaL_Buffer out;
   luaL_buffinit(L, &out);
-  luaL_addstring(&out, t->answer.post ? "curl -X POST" : "curl");
+  luaL_addstring(&out, t->answer.post ? "curl -i -X POST" : "curl");
+  add_option(&out, " --cacert ", s->ca_file);
+  add_option(&out, " --capath ", s->ca_path);
   for (const struct curl_slist *node = transfer_headers(t); node;
        node = node->next)
     add_header(&out, node->data);

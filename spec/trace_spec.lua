@@ -66,6 +66,7 @@ describe("a request", function()
     it("reads as a curl command that a shell understands", function()
       local run = dry("cancel", "contoso", "vm", {
         dry_run = true, notification_emails = "o'hara@x.com", client_request_id = "$HOME",
+        ca_file = "/my own/ca.pem",
       })
       local script = "curl() { printf '<%s>\\n' \"$@\"; }; CPP_TOKEN='s e c'; " .. tostring(run)
       local pipe <close> = io.popen(script)
@@ -75,7 +76,8 @@ describe("a request", function()
       end
       assert.is_true(words["<Authorization: Bearer s e c>"])
       assert.is_true(words["<x-ms-client-request-id: $HOME>"])
-      assert.is_true(words["<POST>"])
+      assert.is_true(words["<POST>"] and words["<-i>"])
+      assert.is_true(words["<--cacert>"] and words["</my own/ca.pem>"])
       assert.is_true(words['<{"metadata":{"notification-emails":"o\'hara@x.com"}}>'])
       assert.is_true(words["<" .. run.url .. ">"])
     end)

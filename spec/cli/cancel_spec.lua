@@ -242,7 +242,7 @@ describe("cloudpartner cancel", function()
       local result = run "cancel contoso dry wet --dry-run --email a@x.com"
       assert.equal(0, result.status)
       assert.equal(before, service.portal:ledger().requests)
-      assert.matches("^curl %-X POST [^\n]*a@x.com[^\n]*/dry/cancel[^\n]*\n"
+      assert.matches("^curl %-i %-X POST [^\n]*a@x.com[^\n]*/dry/cancel[^\n]*\n"
         .. "curl [^\n]*/wet/cancel[^\n]*\n$", result.out)
     end)
 
