@@ -203,7 +203,7 @@ describe("the rock", function()
       unset LUA_PATH LUA_CPATH LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT
       mkdir "$folder/a copy"
       tar -c --exclude=./.git --exclude=./build --exclude=./lua_modules --exclude='*.o' . |
-        tar -x -C "$folder/a copy"
+        tar -x --no-same-owner -C "$folder/a copy"
       cd "$folder/a copy"
       git init -q
       git add .

@@ -40,7 +40,7 @@ setup(function()
   assert_run(([[
     mkdir %s/ready
     tar -c --exclude=./.git --exclude=./build --exclude=./lua_modules --exclude='*.o' . |
-      tar -x -C %s/ready
+      tar -x --no-same-owner -C %s/ready
     cd %s/ready
     git init -q
     version 1.2.3
