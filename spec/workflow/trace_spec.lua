@@ -40,7 +40,9 @@ describe("a trace event", function()
       local kind = kind_of(event)
       counts[kind] = (counts[kind] or 0) + 1
       assert.equal(counts[kind], event.attempt)
-      assert.equal(event.reason == "at_once", event.delay == 0)
+      if event.reason ~= "deadline" then -- which may have passed already
+        assert.equal(event.reason == "at_once", event.delay == 0)
+      end
     end
     return counts
   end
