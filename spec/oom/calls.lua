@@ -104,7 +104,7 @@ return function(world, host)
     expect = function(shown)
       fields(shown, { origin .. "/api/publishers/contoso/offers/vm/cancel" .. VERSION,
         '{"metadata":{"notification-emails":"it\'s@x.com"}}', "1" })
-      assert(shown[4]:find("curl -X POST", 1, true))
+      assert(shown[4]:find("curl -i -X POST", 1, true))
     end,
   }
 
