@@ -1,5 +1,6 @@
 local cjson = require "cjson"
 local emulator = require "cpp.emulator"
+local ledger = require "cpp.emulator.ledger"
 local shell = require "cpp.emulator.shell"
 
 local VERSION = "api-version=2017-10-31"
@@ -1116,6 +1117,28 @@ describe("the emulator", function()
       assert.truthy(answer.headers["x-ms-request-id"]:find(GUID_PATTERN))
       local entry = portal:ledger().entries[1]
       assert.equal(answer.headers["x-ms-request-id"], entry.request_id)
+    end)
+
+    it("whose last line is read when all of it is there", function()
+      local name = os.tmpname()
+      local written <close> = io.open(name, "w")
+      local file <close> = io.open(name)
+      os.remove(name)
+      written:setvbuf "no"
+      local function read()
+        local found = {}
+        for entry in ledger.entries(file) do
+          table.insert(found, entry.seq)
+        end
+        return found
+      end
+      written:write '{"seq":1}\n{"se'
+      assert.same({ 1 }, read())
+      assert.same({}, read())
+      written:write 'q":2}\n{"seq":3}'
+      assert.same({ 2 }, read())
+      written:write "\n"
+      assert.same({ 3 }, read())
     end)
 
     it("that tells connections apart", function()

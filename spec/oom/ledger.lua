@@ -1,6 +1,6 @@
 --- What reached the emulator, read from its file as it grows.
 
-local cjson = require "cjson"
+local entries = require "cpp.emulator.ledger".entries
 
 local ledger = {}
 ledger.__index = ledger
@@ -11,8 +11,7 @@ end
 
 --- The cancels that came with this client request id, in order.
 function ledger:sent(id)
-  for line in self.file:lines() do
-    local entry = cjson.decode(line)
+  for entry in entries(self.file) do
     local key = entry.client_request_id
     if entry.call == "cancel" and key then
       self.cancels[key] = self.cancels[key] or {}

@@ -48,16 +48,29 @@ local function add(self, entry)
   end
 end
 
+--- Iterates over the entries of a ledger that are whole. A line that the portal is
+-- writing stays for the next call on the same file.
+---@param file file*
+---@return fun(): table?
+function ledger.entries(file)
+  return function()
+    local start = file:seek()
+    local line = file:read "L"
+    if line and line:sub(-1) == "\n" then
+      return with_integers(cjson.decode(line))
+    end
+    file:seek("set", start)
+  end
+end
+
 --- Reads a ledger file.
 -- @return table  counts, `offers` (name -> counts) and `entries`
 function ledger.read(name)
   local self = new_counts()
   self.offers, self.entries = {}, {}
   local file <close> = assert(io.open(name, "r"))
-  for line in file:lines "L" do
-    if line:sub(-1) == "\n" then
-      add(self, with_integers(cjson.decode(line)))
-    end
+  for entry in ledger.entries(file) do
+    add(self, entry)
   end
   return self
 end
