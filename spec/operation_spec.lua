@@ -5,17 +5,8 @@ local support = require "spec.support.portal"
 describe("an operation", function()
   local portal, client
 
-  setup(function()
-    portal = support.start()
-  end)
-
-  before_each(function()
-    portal:reset()
-    client = portal:client()
-  end)
-
-  teardown(function()
-    portal:close()
+  support.share(setup, before_each, teardown, function(...)
+    portal, client = ...
   end)
 
   -- Polls a portal that answers so.

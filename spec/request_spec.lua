@@ -6,35 +6,13 @@ local VERSION = "api-version=2017-10-31"
 local OFFER = "/api/publishers/contoso/offers/vm"
 
 describe("a request", function()
-  local portal, secure, client
+  local portal, client
 
-  -- An https portal; started by the first case that needs it.
-  local function over_tls()
-    if not secure then
-      secure = support.start(true)
-      secure:reset()
-    end
-    return secure
-  end
-
-  setup(function()
-    portal = support.start()
+  support.share(setup, before_each, teardown, function(...)
+    portal, client = ...
   end)
 
-  before_each(function()
-    portal:reset()
-    client = portal:client()
-    if secure then
-      secure:reset()
-    end
-  end)
-
-  teardown(function()
-    portal:close()
-    if secure then
-      secure:close()
-    end
-  end)
+  local over_tls = support.share_secure(before_each, teardown)
 
   describe("goes", function()
     it("as POST …/cancel to cancel", function()

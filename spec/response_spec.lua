@@ -7,17 +7,8 @@ local DAY = 86400
 describe("the answer", function()
   local portal, client
 
-  setup(function()
-    portal = support.start()
-  end)
-
-  before_each(function()
-    portal:reset()
-    client = portal:client()
-  end)
-
-  teardown(function()
-    portal:close()
+  support.share(setup, before_each, teardown, function(...)
+    portal, client = ...
   end)
 
   -- Polls a portal that answers so.

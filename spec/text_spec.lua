@@ -5,17 +5,8 @@ local support = require "spec.support.portal"
 describe("an error", function()
   local portal, client
 
-  setup(function()
-    portal = support.start()
-  end)
-
-  before_each(function()
-    portal:reset()
-    client = portal:client()
-  end)
-
-  teardown(function()
-    portal:close()
+  support.share(setup, before_each, teardown, function(...)
+    portal, client = ...
   end)
 
   -- The error of a poll, or of another call.

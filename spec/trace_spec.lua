@@ -8,17 +8,8 @@ local OFFER = "/api/publishers/contoso/offers/vm"
 describe("a request", function()
   local portal, client
 
-  setup(function()
-    portal = support.start()
-  end)
-
-  before_each(function()
-    portal:reset()
-    client = portal:client()
-  end)
-
-  teardown(function()
-    portal:close()
+  support.share(setup, before_each, teardown, function(...)
+    portal, client = ...
   end)
 
   describe("that is a dry run", function()

@@ -6,35 +6,13 @@ local support = require "spec.support.portal"
 local GUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
 
 describe("a request", function()
-  local portal, secure, client
+  local portal, client
 
-  -- An https portal; started by the first case that needs it.
-  local function over_tls()
-    if not secure then
-      secure = support.start(true)
-      secure:reset()
-    end
-    return secure
-  end
-
-  setup(function()
-    portal = support.start()
+  support.share(setup, before_each, teardown, function(...)
+    portal, client = ...
   end)
 
-  before_each(function()
-    portal:reset()
-    client = portal:client()
-    if secure then
-      secure:reset()
-    end
-  end)
-
-  teardown(function()
-    portal:close()
-    if secure then
-      secure:close()
-    end
-  end)
+  local over_tls = support.share_secure(before_each, teardown)
 
   describe("carries", function()
     it("what it accepts: JSON, gzip", function()

@@ -2,6 +2,7 @@
 -- answers with a fixed document, over plain HTTP, TLS and HTTP/2, under a
 -- certificate authority of its own.
 
+local certificate = require "cpp.emulator.certificate"
 local shell = require "cpp.emulator.shell"
 
 local site = {}
@@ -43,32 +44,6 @@ http {
     location /api/publishers/changing/ { try_files /$turn.json =404; }
   }
 }
-]]
-
-local AUTHORITY = [[
-set -e
-cd @FOLDER@
-cat >openssl.cnf <<'END'
-[req]
-distinguished_name = name
-prompt = no
-[name]
-CN = bench
-[authority]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign
-subjectKeyIdentifier = hash
-[server]
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth
-subjectAltName = IP:127.0.0.1
-END
-key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config openssl.cnf"
-openssl req -x509 -days 2 $key -extensions authority -keyout ca.key -out ca.pem
-openssl req $key -keyout server.key -out server.csr
-openssl x509 -req -days 2 -in server.csr -CA ca.pem -CAkey ca.key -set_serial 1 \
-  -extfile openssl.cnf -extensions server -out server.pem
 ]]
 
 -- $$ is nginx's own id after exec. It ends with this process, however that ends.
@@ -124,7 +99,7 @@ end
 function site.start(folder)
   local quoted = shell.quote(folder)
   assert(shell.run(("rm -rf %s && mkdir -p %s/documents"):format(quoted, quoted)))
-  assert(shell.run(substitute(AUTHORITY, { FOLDER = quoted })))
+  assert(certificate.make(folder, {}))
   local self = setmetatable({ folder = folder, ca_file = folder .. "/ca.pem" }, site)
   self.document = write_documents(folder)
   for _ = 1, 10 do

@@ -119,6 +119,22 @@ static inline bool feed_body(struct answer *a, const char *bytes, size_t size) {
   return good;
 }
 
+/* Runs a C function on the input, given to it as a struct buffer: nothing may
+ * be raised. */
+static inline void run(lua_CFunction function, const uint8_t *data,
+                       size_t size) {
+  lua_State *L = lua();
+  struct buffer input = {0};
+  CHECK(buffer_set(&input, data, size));
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, &input);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    fprintf(stderr, "raised: %s\n", lua_tostring(L, -1));
+    abort();
+  }
+  buffer_free(&input);
+}
+
 /* ---- looks at what came out ---- */
 
 /* Whether a raw field is a string without the token. */

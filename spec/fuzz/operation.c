@@ -197,17 +197,7 @@ static int build(lua_State *L) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  lua_State *L = lua();
-  struct buffer input = {0};
-  if (size == 0)
-    return 0;
-  CHECK(buffer_set(&input, data, size));
-  lua_pushcfunction(L, build);
-  lua_pushlightuserdata(L, &input);
-  if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-    fprintf(stderr, "raised: %s\n", lua_tostring(L, -1));
-    abort();
-  }
-  buffer_free(&input);
+  if (size > 0)
+    run(build, data, size);
   return 0;
 }

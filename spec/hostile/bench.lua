@@ -64,6 +64,24 @@ function bench.start()
   return self
 end
 
+--- Shares a peer, which `give` gets if there is one, among the cases of a block, through
+-- busted's functions. Returns what `bench.cases` gets it by.
+function bench.share(setup, teardown, give)
+  local peer
+  setup(function()
+    peer = bench.start()
+    if give then
+      give(peer)
+    end
+  end)
+  teardown(function()
+    peer:close()
+  end)
+  return function()
+    return peer
+  end
+end
+
 function bench:close()
   self:forget()
   self.input:close()
@@ -98,11 +116,8 @@ end
 
 --- A client of the peer; options override what it needs.
 function bench:client(options)
-  local all = { endpoint = self.endpoint, token = bench.TOKEN, timeout = LONG }
-  for name, value in pairs(options or {}) do
-    all[name] = value
-  end
-  local client = cpp.client(all)
+  local client = cpp.client(bench.with({ endpoint = self.endpoint, token = bench.TOKEN,
+    timeout = LONG }, options))
   table.insert(self.clients, client)
   return client
 end

@@ -12,18 +12,9 @@ local RESET, HOLD = { reset = true }, { hold = true }
 
 describe("a wire", function()
   local peer
-
-  setup(function()
-    peer = bench.start()
+  local get = bench.share(setup, teardown, function(shared)
+    peer = shared
   end)
-
-  teardown(function()
-    peer:close()
-  end)
-
-  local function get()
-    return peer
-  end
 
   local lost, incomplete = transport("connection_lost", { status = NONE, body = NONE }),
     transport "incomplete_answer"

@@ -12,17 +12,12 @@ end
 
 describe("a document", function()
   local peer
-
-  setup(function()
-    peer = bench.start()
-  end)
-
-  teardown(function()
-    peer:close()
+  local get = bench.share(setup, teardown, function(shared)
+    peer = shared
   end)
 
   local function cases(list)
-    bench.cases(it, function() return peer end, list)
+    bench.cases(it, get, list)
   end
 
   describe("that is no JSON:", function()

@@ -30,19 +30,7 @@ local function encoded(encoding, bytes)
 end
 
 describe("an answer", function()
-  local peer
-
-  setup(function()
-    peer = bench.start()
-  end)
-
-  teardown(function()
-    peer:close()
-  end)
-
-  local function get()
-    return peer
-  end
+  local get = bench.share(setup, teardown)
 
   local not_http = protocol("invalid_http", { status = NONE })
   local endless = protocol "headers_too_large"

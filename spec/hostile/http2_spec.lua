@@ -27,13 +27,8 @@ end
 -- connection lives on here unless its end is what a case is about.
 describe("over HTTP/2", function()
   local peer
-
-  setup(function()
-    peer = bench.start()
-  end)
-
-  teardown(function()
-    peer:close()
+  local get = bench.share(setup, teardown, function(shared)
+    peer = shared
   end)
 
   local function cases(list, ending)
@@ -42,7 +37,7 @@ describe("over HTTP/2", function()
       case.script = case.scripts == nil and script(table.unpack(case, 2)) or nil
       case.options = bench.with({ http_version = "2" }, case.options)
     end
-    bench.cases(it, function() return peer end, list)
+    bench.cases(it, get, list)
   end
 
   local broken = transport "http2_error"

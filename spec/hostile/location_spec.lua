@@ -8,18 +8,9 @@ local VERSION = "?" .. bench.VERSION
 
 describe("a location", function()
   local peer
-
-  setup(function()
-    peer = bench.start()
+  local get = bench.share(setup, teardown, function(shared)
+    peer = shared
   end)
-
-  teardown(function()
-    peer:close()
-  end)
-
-  local function get()
-    return peer
-  end
 
   -- Fills the peer's own port, and that of another origin, into a text.
   local function fill(text)

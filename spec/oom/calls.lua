@@ -470,14 +470,16 @@ return function(world, host)
   }
 
   local used = 0
+  local function next_offer()
+    used = used + 1
+    return "w" .. used
+  end
+
   add {
     name = "workflow.cancel",
     most = 30,
     again = poll_as_task,
-    before = function()
-      used = used + 1
-      return "w" .. used
-    end,
+    before = next_offer,
     run = function(client, id, offer)
       return workflow.cancel(client, "contoso", offer, { interval = INTERVAL,
         deadline = 0.5, client_request_id = id })
@@ -491,10 +493,7 @@ return function(world, host)
     name = "workflow.cancel as a task",
     most = 10,
     again = poll_as_task,
-    before = function()
-      used = used + 1
-      return "w" .. used
-    end,
+    before = next_offer,
     run = function(client, id, offer)
       return task.run(client, workflow.cancel, client, "contoso", offer,
         { interval = INTERVAL, deadline = 0.5, client_request_id = id })

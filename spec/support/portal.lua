@@ -34,6 +34,45 @@ local function close_clients(self)
   self.clients = {}
 end
 
+--- Shares a portal among the cases of a block: before each of them `give` gets it as new,
+-- with a new client. Only spec files see busted's functions, so they pass them on.
+function support.share(setup, before_each, teardown, give)
+  local portal
+  setup(function()
+    portal = support.start()
+  end)
+  before_each(function()
+    portal:reset()
+    give(portal, portal:client())
+  end)
+  teardown(function()
+    portal:close()
+  end)
+end
+
+--- The same over TLS, for blocks where few cases need it.
+---@return fun(): table  gives the portal, which its first call starts
+function support.share_secure(before_each, teardown)
+  local secure
+  before_each(function()
+    if secure then
+      secure:reset()
+    end
+  end)
+  teardown(function()
+    if secure then
+      secure:close()
+    end
+  end)
+  return function()
+    if not secure then
+      secure = support.start(true)
+      secure:reset()
+    end
+    return secure
+  end
+end
+
 --- Makes the portal as new for the next case: no faults, no record, no clients.
 function support:reset()
   close_clients(self)

@@ -1,6 +1,7 @@
 --- Failures of exchanges that a workflow tries to get over until its deadline. They
 -- are told at once: nobody is to wait for the deadline in the dark.
 
+local job = require "cpp.workflow.job"
 local text = require "cpp.cli.text"
 
 local trouble = {}
@@ -28,10 +29,6 @@ local function origin(url)
   return text.clean(url:match "^%a+://[^/?#]*")
 end
 
-local function is_passing_status(status)
-  return status == 408 or status == 429 or status >= 500
-end
-
 ---@param event cpp.trace_event
 ---@return cpp.cli.trouble|nil  of an exchange that may be tried again
 function trouble.of(event)
@@ -39,7 +36,7 @@ function trouble.of(event)
   if code and PASSING[code] then
     return { kind = "transport", code = code, status = status,
       message = ("no answer from %s: %s"):format(origin(event.url), code:gsub("_", " ")) }
-  elseif status and is_passing_status(status) then
+  elseif status and job.is_passing { status = status } then
     return { kind = "http", code = code or ("http_" .. status), status = status,
       request_id = event.request_id,
       message = ("HTTP %d from %s"):format(status, origin(event.url)) }

@@ -55,24 +55,27 @@ local function timeout_of(client, calls)
   return type(client) == "userdata" and client:option "timeout" or TIMEOUT
 end
 
+local function equip(client, own, calls)
+  own.client, own.calls, own.trace = client, calls, traced.by(client, calls)
+  own.timeout = timeout_of(client, calls)
+  return setmetatable(own, job)
+end
+
 --- A job starts now.
 ---@param own table  from options.split; becomes the job
 ---@return cpp.job
 function job.new(client, own, calls)
-  own.client, own.calls, own.trace = client, calls, traced.by(client, calls)
-  own.timeout = timeout_of(client, calls)
   own.until_time = client:now() + own.deadline
-  return setmetatable(own, job)
+  return equip(client, own, calls)
 end
 
 --- What many jobs with the same client and options have in common.
 ---@param own table  from options.split; becomes the kind
 ---@return table kind
 function job.kind(client, own, calls)
-  own.client, own.calls, own.trace = client, calls, traced.by(client, calls)
-  own.timeout = timeout_of(client, calls)
+  equip(client, own, calls)
   own.__index, own.__close = own, task.leave
-  return setmetatable(own, job)
+  return own
 end
 
 --- A job of a kind starts now.
