@@ -15,6 +15,8 @@ local wait = require "cpp.workflow.wait"
 local workflow = {}
 
 ---@alias cpp.workflow.on_change fun(operation: cpp.operation, target: any)
+---@alias cpp.workflow.on_result
+---| fun(result: cpp.workflow.result, target: cpp.workflow.target)
 
 --- Options of every workflow. Those of a call go to each of its calls.
 ---@class (exact) cpp.workflow.options: cpp.options
@@ -37,6 +39,7 @@ local workflow = {}
 --- Options of `workflow.cancel_all`.
 ---@class (exact) cpp.workflow.batch_options: cpp.workflow.options
 ---@field concurrency? integer  exchanges in flight (default 16)
+---@field on_result? cpp.workflow.on_result  called once per target, when it has ended
 
 --- One of the offers of `workflow.cancel_all`: { publisher, offer } for short.
 --- Options of a call count before those of the batch.
@@ -191,12 +194,20 @@ local function cancel_in_batch(self)
   return result
 end
 
+-- At once: the others may take minutes more.
+local function tell_result(self, result)
+  if self.on_result then
+    self.on_result(result, self.target)
+  end
+end
+
 -- Tasks of their own, not task.map: wrong use in one of them is to be raised.
 local function cancel_jobs(jobs)
   local results, left, caller = {}, #jobs, coroutine.running()
   for i, one in ipairs(jobs) do
     task.spawn(function()
       results[i] = cancel_in_batch(one)
+      tell_result(one, results[i])
       left = left - 1
       if left == 0 then
         task.wake(caller)
@@ -213,6 +224,11 @@ end
 --- cancel is sent before any exchange is spent on waiting, waits hold no
 --- exchange, and one 429 slows all. In a task of a run on the same client the
 --- jobs are tasks of that run; elsewhere a run is made for them.
+--- `on_result` is called once for each target, as soon as it has ended, well or in
+--- an error, with the very table that is returned for it. It and `on_change` may
+--- call the client and sleep: the others go on meanwhile, and only the return
+--- waits for that. What they raise ends the run, and with it the batch, and is
+--- raised again; what was sent goes on at the service.
 ---@param client cpp.client|table
 ---@param targets cpp.workflow.target[]
 ---@param opts? cpp.workflow.batch_options  `deadline` counts from this call

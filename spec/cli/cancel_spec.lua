@@ -178,22 +178,85 @@ describe("cloudpartner cancel", function()
       offer("many-3", { running = false })
       local result = run("cancel contoso many-1 many-2 many-3" .. QUICK)
       assert.equal(4, result.status)
-      assert.matches("^contoso/many%-1: canceled.*\ncontoso/many%-2: too late.*\n"
-        .. "contoso/many%-3: nothing to cancel", result.out)
+      local told = "\n" .. result.out
+      for name, words in pairs { ["many%-1"] = "canceled", ["many%-2"] = "too late",
+        ["many%-3"] = "nothing to cancel" } do
+        assert.matches(("\ncontoso/%s: %s"):format(name, words), told)
+      end
     end)
 
-    it("prints one result for each as JSON, in order", function()
+    it("prints one result for each as JSON", function()
       offer "json-1"
       offer("json-2", { foreign = true })
       offer("json-3", { running = false })
       local result = run("cancel contoso json-1 json-2 json-3 --json" .. QUICK)
       assert.equal(1, result.status)
       local told = {}
-      for i, one in ipairs(objects(result.out, "result")) do
-        told[i] = { one.offer, one.outcome, one.cancel, (one.error or {}).status }
+      for _, one in ipairs(objects(result.out, "result")) do
+        assert.is_nil(told[one.offer])
+        told[one.offer] = { one.outcome, one.cancel, (one.error or {}).status }
       end
-      assert.same({ { "json-1", "canceled" }, { "json-2", nil, "not_sent", 403 },
-        { "json-3", "nothing_to_cancel" } }, told)
+      assert.same({ ["json-1"] = { "canceled" }, ["json-2"] = { nil, "not_sent", 403 },
+        ["json-3"] = { "nothing_to_cancel" } }, told)
+    end)
+
+    -- What each JSON result in the output says: by offer, its outcome or error.
+    local function ends_in(output)
+      local ends = {}
+      for line in output:gmatch '{"event":"result"[^\n]*' do
+        local one = objects(line)[1]
+        assert.is_nil(ends[one.offer])
+        ends[one.offer] = one.outcome or one.error.code
+      end
+      return ends
+    end
+
+    -- The clock stands still and the first offer's cancel with it; Ctrl-C ends it once
+    -- both of the others are told. What is printed before, and what after.
+    local function stop_after_two(words)
+      service.freeze()
+      local child <close> = service.start_command("cancel contoso " .. words .. " --json")
+      for _ = 1, 2 do
+        child:read_until '"event":"result"'
+      end
+      local before = child.seen
+      local after, _, status = child:kill "INT"
+      assert.equal(130, status)
+      return before, after
+    end
+
+    it("tells each result as soon as it has ended, and never again", function()
+      offer "soon-slow"
+      offer("soon-refused", { foreign = true })
+      offer("soon-quick", { synchronous = true })
+      local before, after = stop_after_two "soon-slow soon-refused soon-quick"
+      assert.same({ ["soon-refused"] = "Forbidden", ["soon-quick"] = "canceled" },
+        ends_in(before))
+      assert.same({ ["soon-slow"] = "interrupted" }, ends_in(after))
+    end)
+
+    it("tells each result with --no-wait as soon as it is there", function()
+      offer "taken-hung"
+      offer("taken-refused", { foreign = true })
+      offer "taken"
+      service.portal:set("*", { faults = {
+        { on = "cancel", offer = "contoso/taken-hung", delay = 1e6, times = -1 } } })
+      local before, after = stop_after_two "taken-hung taken-refused taken --no-wait"
+      assert.same({ ["taken-refused"] = "Forbidden", taken = "accepted" },
+        ends_in(before))
+      assert.same({ ["taken-hung"] = "interrupted" }, ends_in(after))
+    end)
+
+    it("complains of each as soon as it has ended, and never again", function()
+      offer "words-slow"
+      offer("words-refused", { foreign = true })
+      service.freeze()
+      local child <close> = service.start_command "cancel contoso words-slow words-refused"
+      child:read_until "contoso/words%-refused: the cancel was refused with HTTP 403"
+      local rest, _, status = child:kill "INT"
+      assert.equal(130, status)
+      assert.is_nil(rest:find "words%-refused")
+      assert.equal(1, select(2, rest:gsub("contoso/words%-slow: stopped by Ctrl%-C\n", "")))
     end)
   end)
 

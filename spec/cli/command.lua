@@ -57,19 +57,33 @@ function command.run(words, values)
   return command.shell("cloudpartner " .. words, values)
 end
 
---- Starts it; its errors join its output, which can be read line by line.
-function command.start(words, values)
-  local script = ("echo $$; exec %s %s </dev/null 2>&1"):format(MAIN, words)
+-- The script prints its process id first.
+local function open(script, values)
   local pipe = assert(io.popen(prelude(values) .. script))
   return setmetatable({ pipe = pipe, pid = pipe:read "n", seen = pipe:read "l" }, command)
 end
 
---- Runs it on a terminal of this size, which only `script` can make.
+--- Starts it; its errors join its output, which can be read line by line.
+function command.start(words, values)
+  return open(("echo $$; exec %s %s </dev/null 2>&1"):format(MAIN, words), values)
+end
+
+-- Only `script` can make a terminal.
+local function on_terminal(columns, line)
+  line = ("stty cols %d rows 24; %s"):format(columns, line)
+  return ("script -qec %s /dev/null </dev/null"):format(shell.quote(line))
+end
+
+--- The same on a terminal of this size.
+function command.start_on_terminal(columns, words, values)
+  return open(on_terminal(columns, ("echo $$; exec %s %s"):format(MAIN, words)), values)
+end
+
+--- Runs it on a terminal of this size.
 ---@return string  all that the terminal was sent
 ---@return integer status
 function command.run_on_terminal(columns, words, values)
-  local line = ("stty cols %d rows 24; %s %s"):format(columns, MAIN, words)
-  local script = ("script -qec %s /dev/null </dev/null"):format(shell.quote(line))
+  local script = on_terminal(columns, MAIN .. " " .. words)
   local pipe = assert(io.popen(prelude(values) .. script))
   local output = pipe:read "a"
   local _, _, status = pipe:close()
@@ -99,10 +113,11 @@ function command:kill(signal)
   return rest, how, status
 end
 
---- Ends it, if it has not ended.
+--- Ends it, if it has not ended: a case that fails may leave it either way.
 function command:__close()
   if io.type(self.pipe) == "file" then
-    self:kill "KILL"
+    os.execute(("kill -KILL %d 2>/dev/null"):format(self.pid))
+    self.pipe:close()
   end
 end
 

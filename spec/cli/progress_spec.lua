@@ -139,6 +139,15 @@ describe("twenty live lines", function()
     assert.equal("… and 11 more; 5 of 20 have ended", terminal.screen.lines[10])
   end)
 
+  it("count those that are gone, too", function()
+    local terminal = twenty(80, 11)
+    for _ = 1, 3 do
+      terminal.progress:remove(terminal.progress.rows[18])
+    end
+    show(terminal, 0)
+    assert.equal("… and 8 more; 5 of 20 have ended", terminal.screen.lines[10])
+  end)
+
   it("stay below what is printed", function()
     local terminal = twenty(80)
     show(terminal, 0)

@@ -93,6 +93,51 @@ describe("workflow.cancel_all", function()
     assert.is_true(told[list[1]] and told[list[2]])
   end)
 
+  describe("on_result", function()
+    -- One that takes long, one that is refused, one that was too late.
+    local function three()
+      local service = farm(3, { running = true })
+      service.portals["vm-1"].cancel_seconds = 1000
+      service.portals["vm-2"].faults.cancel = { fake.http(403) }
+      service.portals["vm-3"].too_late = true
+      return service
+    end
+
+    it("is called with each result as soon as that offer has ended", function()
+      local service, told = three(), {}
+      workflow.cancel_all(service.client, targets(3), { on_result = function(result)
+        local is_early = service.time < 2000
+        table.insert(told, { result.offer, result.outcome or result.err.code, is_early })
+      end })
+      assert.same({ { "vm-2", "http_403", true }, { "vm-3", "too_late", true },
+        { "vm-1", "canceled", false } }, told)
+    end)
+
+    it("is given the returned tables, each once, with the targets' own", function()
+      local service, list, told = three(), targets(3), {}
+      local results = workflow.cancel_all(service.client, list,
+        { on_result = function(result, target)
+          assert.is_nil(told[target])
+          told[target] = result
+        end })
+      for i, target in ipairs(list) do
+        assert.equal(results[i], told[target])
+      end
+    end)
+
+    it("may wait, holds no exchange then, and is waited for", function()
+      local service, told = three(), {}
+      workflow.cancel_all(service.client, targets(3),
+        { concurrency = 1, on_result = function(result)
+          if result.err then
+            task.sleep(5000)
+          end
+          table.insert(told, result.offer)
+        end })
+      assert.same({ "vm-3", "vm-1", "vm-2" }, told)
+    end)
+  end)
+
   it("takes a target's own options", function()
     local service = farm(1, { running = true })
     workflow.cancel_all(service.client, { { publisher = "contoso", offer = "vm-1",
@@ -139,15 +184,18 @@ describe("workflow.cancel_all", function()
     assert.error_matches(try { "vm" }, "target")
     assert.error_matches(try { { "contoso" } }, "offer")
     assert.error_matches(try({}, { concurrency = 0 }), "concurrency")
+    assert.error_matches(try({}, { on_result = "print" }), "on_result")
     assert.error_matches(try { { "contoso", "vm", operation = 1 } }, "operation")
   end)
 
-  it("raises what on_change raises", function()
-    local service = farm(2, { running = true })
-    assert.error_matches(function()
-      workflow.cancel_all(service.client, targets(2), { on_change = function()
-        error "no paper"
-      end })
-    end, "no paper")
-  end)
+  for _, name in ipairs { "on_change", "on_result" } do
+    it("raises what " .. name .. " raises", function()
+      local service = farm(2, { running = true })
+      assert.error_matches(function()
+        workflow.cancel_all(service.client, targets(2), { [name] = function()
+          error "no paper"
+        end })
+      end, "no paper")
+    end)
+  end
 end)

@@ -44,90 +44,22 @@ local function print_change(session, target, operation)
   end
 end
 
-local function hear(session, target, operation)
-  target:hear(session, operation)
-  print_change(session, target, operation)
-  if target.row.accepted and not operation.done then
-    tell_how_to_go_on(session, target)
-    if session.given.no_wait then
-      error(ACCEPTED, 0)
-    end
-  end
-end
-
--- ---- the cancels ----
-
-local function listener(session, target)
-  local subject = { publisher = target.publisher, offer = target.offer }
-  local listen = session:listener(function() return facts.name(target) end, subject)
-  return function(event)
-    target:trace(event)
-    listen(event)
-  end
-end
-
-local function options_of(given)
-  return {
-    deadline = given.deadline, interval = given.interval,
-    notification_emails = #given.emails > 0 and given.emails or nil,
-  }
-end
-
--- What the workflow may see of a target: it takes other fields for options.
-local function key_of(session, target)
-  return { publisher = target.publisher, offer = target.offer,
-    operation = session.given.operation, trace = listener(session, target) }
-end
-
-local function cancel_all(session, targets)
-  local keys, target_of = {}, {}
-  for i, target in ipairs(targets) do
-    keys[i] = key_of(session, target)
-    target_of[keys[i]] = target
-  end
-  local options = options_of(session.given)
-  options.concurrency = session.given.concurrency
-  options.on_change = function(operation, key)
-    hear(session, target_of[key], operation)
-  end
-  return workflow.cancel_all(session.client, keys, options)
-end
-
-local function send(session, target)
-  local options = options_of(session.given)
-  options.operation = session.given.operation
-  options.trace = listener(session, target)
-  options.on_change = function(operation)
-    hear(session, target, operation)
-  end
-  return workflow.cancel(session.client, target.publisher, target.offer, options)
-end
+-- ---- results ----
 
 local function result_with(target, fields)
   fields.publisher, fields.offer = target.publisher, target.offer
   return fields
 end
 
--- What became of a cancel that nobody waits for.
-local function result_of(target, result, reason)
-  if reason == ACCEPTED then
-    return result_with(target, { outcome = "accepted", location = target:location(),
-      operation = target.ran or { state = "accepted" } })
-  elseif type(reason) == "string" then
-    error(reason, 0)
-  end
-  return result or result_with(target, { err = reason, operation = reason.operation,
-    location = reason.location })
+-- Of a cancel that nobody waits for.
+local function result_of_accepted(target)
+  return result_with(target, { outcome = "accepted", location = target:location(),
+    operation = target.ran or { state = "accepted" } })
 end
 
-local function send_all(session, targets)
-  local results, reasons = task.map(targets, function(target)
-    return send(session, target)
-  end, session.given.concurrency or CONCURRENCY)
-  for i, target in ipairs(targets) do
-    results[i] = result_of(target, results[i], reasons and reasons[i])
-  end
-  return results
+local function result_of_error(target, err)
+  return result_with(target, { err = err, operation = err.operation,
+    location = err.location })
 end
 
 -- What is known without the workflow's word.
@@ -137,8 +69,6 @@ local function result_of_stopped(target)
   return result_with(target, { err = cpp.error(err), operation = target.ran,
     location = target:location() })
 end
-
--- ---- results ----
 
 local function problems_of(result)
   return result.outcome == "failed" and workflow.problems(result.operation) or {}
@@ -186,6 +116,94 @@ local function print_result(session, target, result)
   end
 end
 
+-- At once: the other offers may take minutes more. Results are printed in tasks, where
+-- Ctrl-C does not strike.
+local function finish(session, target, result)
+  session.progress:remove(target.row)
+  print_result(session, target, result)
+  target.status = exit.of_cancel(result)
+end
+
+-- ---- the cancels ----
+
+local function hear(session, target, operation)
+  target:hear(session, operation)
+  print_change(session, target, operation)
+  if target.row.accepted and not operation.done then
+    tell_how_to_go_on(session, target)
+    if session.given.no_wait then
+      finish(session, target, result_of_accepted(target))
+      error(ACCEPTED, 0)
+    end
+  end
+end
+
+local function listener(session, target)
+  local subject = { publisher = target.publisher, offer = target.offer }
+  local listen = session:listener(function() return facts.name(target) end, subject)
+  return function(event)
+    target:trace(event)
+    listen(event)
+  end
+end
+
+local function options_of(given)
+  return {
+    deadline = given.deadline, interval = given.interval,
+    notification_emails = #given.emails > 0 and given.emails or nil,
+  }
+end
+
+-- What the workflow may see of a target: it takes other fields for options.
+local function key_of(session, target)
+  return { publisher = target.publisher, offer = target.offer,
+    operation = session.given.operation, trace = listener(session, target) }
+end
+
+local function cancel_all(session, targets)
+  local keys, target_of = {}, {}
+  for i, target in ipairs(targets) do
+    keys[i] = key_of(session, target)
+    target_of[keys[i]] = target
+  end
+  local options = options_of(session.given)
+  options.concurrency = session.given.concurrency
+  options.on_change = function(operation, key)
+    hear(session, target_of[key], operation)
+  end
+  options.on_result = function(result, key)
+    finish(session, target_of[key], result)
+  end
+  workflow.cancel_all(session.client, keys, options)
+end
+
+-- What is accepted ends in on_change.
+local function send(session, target)
+  local options = options_of(session.given)
+  options.operation = session.given.operation
+  options.trace = listener(session, target)
+  options.on_change = function(operation)
+    hear(session, target, operation)
+  end
+  local result, err = workflow.cancel(session.client, target.publisher, target.offer,
+    options)
+  finish(session, target, result or result_of_error(target, err))
+end
+
+-- An error of Lua itself is nobody's result.
+local function send_all(session, targets)
+  local _, reasons = task.map(targets, function(target)
+    send(session, target)
+  end, session.given.concurrency or CONCURRENCY)
+  for _, reason in pairs(reasons or {}) do
+    if reason ~= ACCEPTED then
+      error(reason, 0)
+    end
+  end
+end
+
+-- ---- the command ----
+
 -- Wrong use of a name shows before anything is sent.
 local function rehearse_all(session)
   local requests = {}
@@ -202,32 +220,42 @@ local function print_requests(session, requests)
   return 0
 end
 
-local function print_results(session, targets, results)
-  local statuses = {}
-  for i, target in ipairs(targets) do
-    local result = results[i] or result_of_stopped(target)
-    print_result(session, target, result)
-    statuses[i] = exit.of_cancel(result)
-  end
-  return exit.worst(statuses)
-end
-
--- Results are printed in the task, where Ctrl-C does not strike.
-local function cancel_offers(session)
+local function new_targets(session)
   local targets = {}
   for i, offer in ipairs(session.given.offers) do
     targets[i] = target_of_offer.new(session, offer)
   end
-  local good, status = pcall(session.run, session, function()
-    local cancel = session.given.no_wait and send_all or cancel_all
-    return print_results(session, targets, cancel(session, targets))
-  end)
-  if good then
-    return status
-  elseif not session.stopped then
-    error(status, 0)
+  return targets
+end
+
+-- After Ctrl-C each offer has a result, whatever became of its task.
+local function finish_the_rest(session, targets)
+  for _, target in ipairs(targets) do
+    if not target.status then
+      finish(session, target, result_of_stopped(target))
+    end
   end
-  return print_results(session, targets, {})
+end
+
+local function worst_of(targets)
+  local statuses = {}
+  for i, target in ipairs(targets) do
+    statuses[i] = target.status
+  end
+  return exit.worst(statuses)
+end
+
+local function cancel_offers(session)
+  local targets = new_targets(session)
+  local good, reason = pcall(session.run, session, function()
+    local cancel = session.given.no_wait and send_all or cancel_all
+    cancel(session, targets)
+  end)
+  if not good and not session.stopped then
+    error(reason, 0)
+  end
+  finish_the_rest(session, targets)
+  return worst_of(targets)
 end
 
 --- Cancels on each offer.

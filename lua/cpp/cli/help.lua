@@ -24,7 +24,8 @@ Exit statuses of all commands:
 
 help.CANCEL = [[
 Cancels what runs on each offer, follows it to its end and tells what became of
-it. The service's own answer says only that it took the request.
+it, of several offers in the order in which they end. The service's own answer
+says only that it took the request.
 
 As soon as a cancel is accepted, the command is printed with which another
 process can go on. A cancel whose answer was lost is never repeated blindly.

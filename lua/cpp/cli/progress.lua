@@ -8,6 +8,7 @@ local text = require "cpp.cli.text"
 ---@field console cpp.cli.console
 ---@field clock fun(): number
 ---@field rows cpp.cli.row[]
+---@field gone integer  rows whose results are printed
 ---@field drawn_at number
 ---@field is_stale boolean|nil  something has changed since then
 local progress = {}
@@ -26,7 +27,7 @@ local BESIDE, LEAST_NAME = 24, 8
 ---@return cpp.cli.progress
 function progress.new(console, clock)
   return setmetatable({
-    console = console, clock = clock, rows = {}, drawn_at = -math.huge,
+    console = console, clock = clock, rows = {}, gone = 0, drawn_at = -math.huge,
   }, progress)
 end
 
@@ -71,6 +72,7 @@ function progress:remove(row)
   for i, other in ipairs(self.rows) do
     if other == row then
       table.remove(self.rows, i)
+      self.gone = self.gone + 1
       break
     end
   end
@@ -92,12 +94,13 @@ local function line_of(row, now, width, view)
   return row:line(label, (row.ended_at or now) - row.since, view)
 end
 
--- Where there is no room for all, those that have not ended, and a count.
-local function choose(rows, room)
+-- Where there is no room for all, those that have not ended, and a count of all that
+-- there were.
+local function choose(rows, gone, room)
   if #rows <= room then
     return rows
   end
-  local chosen, ended = {}, 0
+  local chosen, ended = {}, gone
   for _, row in ipairs(rows) do
     if row.ended_at then
       ended = ended + 1
@@ -106,11 +109,11 @@ local function choose(rows, room)
     end
   end
   return chosen, ("… and %d more; %d of %d have ended"):format(
-    #rows - #chosen, ended, #rows)
+    #rows - #chosen, ended, #rows + gone)
 end
 
 local function make(self, columns, room)
-  local chosen, rest = choose(self.rows, room)
+  local chosen, rest = choose(self.rows, self.gone, room)
   local view = { columns = columns, is_table = #chosen > 1 }
   local width, now, list = label_width(chosen, columns), self.clock(), {}
   for i, row in ipairs(chosen) do

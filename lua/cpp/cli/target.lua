@@ -13,6 +13,7 @@ local ran = require "cpp.workflow.ran"
 ---@field answer cpp.operation|nil  the service's to the cancel, once accepted
 ---@field leads boolean|nil  whether the answer's location leads to what goes on
 ---@field refused integer|nil  HTTP status with which the cancel was refused
+---@field status integer|nil  the exit status of its result, once that is told
 local target = {}
 target.__index = target
 

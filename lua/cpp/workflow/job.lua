@@ -26,6 +26,7 @@ local POLLS_KEPT = 16
 ---@field interval number
 ---@field max_interval number
 ---@field on_change cpp.workflow.on_change|nil
+---@field on_result cpp.workflow.on_result|nil  in a batch only
 ---@field step nil|fun(self: cpp.job): any, any  what a round repeats
 ---@field value any  what it gave
 ---@field err any

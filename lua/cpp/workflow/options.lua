@@ -44,7 +44,7 @@ end
 -- What each workflow knows: name -> { check, default }.
 options.WAIT = with { through_review = { is_boolean, false } }
 options.CANCEL = with { operation = { is_id } }
-options.CANCEL_ALL = with { concurrency = { is_count, 16 } }
+options.CANCEL_ALL = with { concurrency = { is_count, 16 }, on_result = { is_function } }
 
 local function check(name, value, rule)
   local good, expected = rule[1](value)
