@@ -104,14 +104,34 @@ static void add_option(luaL_Buffer *out, const char *option,
   add_quoted(out, value);
 }
 
+/* The environment's proxies are curl's own business. */
+static void add_proxy(luaL_Buffer *out, const char *proxy) {
+  if (proxy && !*proxy)
+    luaL_addstring(out, " --noproxy '*'");
+  else
+    add_option(out, " --proxy ", proxy);
+}
+
+/* Pushes the proxy that is set for the exchange, fit to be shown. NULL, and nil
+ * is pushed: none is. */
+static const char *push_proxy(lua_State *L, const struct transfer *t) {
+  const char *proxy = request_settings(L)->proxy;
+  if (proxy && !origin_is_plain(t->text.data))
+    return text_push_masked(L, proxy);
+  lua_pushnil(L);
+  return NULL;
+}
+
 /* What a cancel's answer says is in its headers: -i shows them. */
 static void push_curl_line(lua_State *L, const struct transfer *t) {
   const struct settings *s = request_settings(L);
+  const char *proxy = push_proxy(L, t);
   luaL_Buffer out;
   luaL_buffinit(L, &out);
   luaL_addstring(&out, t->answer.post ? "curl -i -X POST" : "curl");
   add_option(&out, " --cacert ", s->ca_file);
   add_option(&out, " --capath ", s->ca_path);
+  add_proxy(&out, proxy);
   for (const struct curl_slist *node = transfer_headers(t); node;
        node = node->next)
     add_header(&out, node->data);
@@ -122,6 +142,7 @@ static void push_curl_line(lua_State *L, const struct transfer *t) {
   luaL_addchar(&out, ' ');
   add_quoted(&out, t->text.data);
   luaL_pushresult(&out);
+  lua_remove(L, -2);
 }
 
 static int curl_line(lua_State *L) {

@@ -72,6 +72,30 @@ describe("a request", function()
       assert.is_true(words['<{"metadata":{"notification-emails":"o\'hara@x.com"}}>'])
       assert.is_true(words["<" .. run.url .. ">"])
     end)
+
+    -- The curl line for an endpoint that nobody listens at.
+    local function line_with(proxy, endpoint)
+      local apart <close> = cpp.client { endpoint = endpoint or "https://127.0.0.1:1",
+        token = "t", proxy = proxy }
+      return tostring(assert(apart:poll(OFFER .. "/operations/1",
+        { dry_run = true })))
+    end
+
+    it("goes through the client's proxy as a curl command, without its password", function()
+      assert.matches(" --proxy 'http://proxy.example:3128' ",
+        line_with "http://proxy.example:3128")
+      local line = line_with "http://jo:s3cret@proxy.example:3128"
+      assert.matches(" --proxy 'http://%*%*%*@proxy.example:3128' ", line)
+      assert.is_nil(line:find("s3cret", 1, true))
+      assert.is_nil(line:find("jo:", 1, true))
+    end)
+
+    it("goes through none as a curl command where the client goes through none", function()
+      assert.matches(" %-%-noproxy '%*' ", line_with "")
+      assert.is_nil(line_with():find("proxy", 1, true))
+      assert.is_nil(line_with("http://proxy.example:3128", "http://127.0.0.1:1")
+        :find("proxy", 1, true))
+    end)
   end)
 
   describe("is traced", function()
