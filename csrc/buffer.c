@@ -17,12 +17,12 @@
 static bool reserve(struct buffer *b, size_t size) {
   size_t capacity = b->capacity ? b->capacity : 128;
   char *data;
+  if (size < b->capacity - b->length)
+    return true;
   if (size >= (size_t)-1 / 2 - b->length)
     return false;
   while (capacity <= b->length + size)
     capacity *= 2;
-  if (capacity == b->capacity)
-    return true;
   data = CPP_REALLOC(b->data, capacity);
   if (!data)
     return false;
@@ -139,15 +139,21 @@ long answer_retry_after(const struct answer *a) {
   return then > now ? (long)(then - now) : 0;
 }
 
-static const char *const header_names[HEADER_COUNT] = {
-    [HEADER_OPERATION_LOCATION] = "operation-location",
-    [HEADER_LOCATION] = "location",
-    [HEADER_RETRY_AFTER] = "retry-after",
-    [HEADER_DATE] = "date",
-    [HEADER_REQUEST_ID] = "x-ms-request-id",
-    [HEADER_CORRELATION_ID] = "x-ms-correlation-id",
-    [HEADER_CONTENT_LENGTH] = "content-length",
-    [HEADER_TRANSFER_ENCODING] = "transfer-encoding"};
+#define NAME(text)                                                             \
+  { text, sizeof(text) - 1 }
+
+static const struct {
+  const char *text;
+  size_t length;
+} header_names[HEADER_COUNT] = {
+    [HEADER_OPERATION_LOCATION] = NAME("operation-location"),
+    [HEADER_LOCATION] = NAME("location"),
+    [HEADER_RETRY_AFTER] = NAME("retry-after"),
+    [HEADER_DATE] = NAME("date"),
+    [HEADER_REQUEST_ID] = NAME("x-ms-request-id"),
+    [HEADER_CORRELATION_ID] = NAME("x-ms-correlation-id"),
+    [HEADER_CONTENT_LENGTH] = NAME("content-length"),
+    [HEADER_TRANSFER_ENCODING] = NAME("transfer-encoding")};
 
 /* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
 static int status_of(const char *line, size_t size) {
@@ -210,10 +216,13 @@ static bool keep_value(struct answer *a, enum header name, const char *text,
 
 static bool keep_line(struct answer *a, const char *line, size_t size) {
   const char *colon = memchr(line, ':', size);
-  size_t length = colon ? (size_t)(colon - line) : 0;
+  size_t length;
+  if (!colon)
+    return true;
+  length = (size_t)(colon - line);
   for (int i = 0; i < HEADER_COUNT; i++)
-    if (length == strlen(header_names[i]) &&
-        curl_strnequal(line, header_names[i], length))
+    if (length == header_names[i].length &&
+        curl_strnequal(line, header_names[i].text, length))
       return keep_value(a, (enum header)i, colon + 1, size - length - 1);
   return true;
 }

@@ -16,13 +16,12 @@
 /* A location is taken byte by byte as the service wrote it: "/../" stays. */
 #define PARSE_FLAGS (CURLU_PATH_AS_IS | CURLU_DISALLOW_USER)
 
-/* True for what no URL may hold. A backslash is a slash to some parsers, so a
- * URL with one has no single meaning. */
+/* What no URL may hold. A backslash is a slash to some parsers, so a URL with
+ * one has no single meaning. */
 static bool has_forbidden_byte(const char *text) {
-  for (; *text; text++)
-    if ((unsigned char)*text <= ' ' || *text == '\\' || *text == 0x7f)
-      return true;
-  return false;
+  return text[strcspn(text, "\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17"
+                            "\20\21\22\23\24\25\26\27\30\31\32\33\34\35"
+                            "\36\37 \\\177")] != '\0';
 }
 
 static enum verdict verdict_of(CURLUcode code) {
@@ -157,11 +156,12 @@ enum verdict origin_set(CURLU *url, const char *origin) {
 
 /* The bytes of an absolute URL that come before what `text` says itself. */
 size_t location_base(const char *base, const char *text) {
-  const char *host = strstr(base, "://") + 3;
-  const char *path = host + strcspn(host, "/?#");
-  const char *end = path + strcspn(path, "?#");
+  const char *host, *path, *end;
   if (text[strcspn(text, ":/?#")] == ':')
     return 0;
+  host = strstr(base, "://") + 3;
+  path = host + strcspn(host, "/?#");
+  end = path + strcspn(path, "?#");
   if (text[0] == '/')
     return (size_t)((text[1] == '/' ? host - 2 : path) - base);
   while (text[0] != '?' && end > path && end[-1] != '/')

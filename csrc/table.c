@@ -38,10 +38,13 @@ void table_set_boolean(lua_State *L, int table, const char *name, bool value) {
 
 /* Copies a raw field; false, and nothing is done, where it is absent. */
 bool table_copy(lua_State *L, int from, int to, const char *name) {
-  if (table_get(L, from, name) == LUA_TNIL) {
-    lua_pop(L, 1);
+  from = lua_absindex(L, from);
+  lua_pushstring(L, name);
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, from) == LUA_TNIL) {
+    lua_pop(L, 2);
     return false;
   }
-  lua_setfield(L, to, name);
+  lua_rawset(L, to);
   return true;
 }
