@@ -168,5 +168,13 @@ describe("a location", function()
         refused(location, "invalid_location")
       end)
     end
+
+    it("with any control character, relative or absolute", function()
+      for byte = 0, 0x1f do
+        local path = "/api/x" .. string.char(byte) .. "?" .. VERSION
+        refused(path, "invalid_location")
+        refused("https://cloudpartner.azure.com" .. path, "invalid_location")
+      end
+    end)
   end)
 end)
