@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 
 /* Registry key of the default client. */
 static char default_key;
@@ -79,6 +80,29 @@ static int poll(lua_State *L) {
   return request_poll(L);
 }
 
+/* A write to a pipe that nobody reads any more fails from now on, where it would
+ * have ended the process, whatever that had still to do. */
+static int ignore_sigpipe(lua_State *L) {
+  (void)L;
+  signal(SIGPIPE, SIG_IGN);
+  return 0;
+}
+
+static int open_sigpipe(lua_State *L) {
+  lua_pushcfunction(L, ignore_sigpipe);
+  return 1;
+}
+
+/* require "cpp.sigpipe" --> function; apart from the module, for the command
+ * alone: a library leaves its host's signals as they are. */
+static void offer_sigpipe(lua_State *L) {
+  if (lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE) == LUA_TTABLE) {
+    lua_pushcfunction(L, open_sigpipe);
+    lua_setfield(L, -2, "cpp.sigpipe");
+  }
+  lua_pop(L, 1);
+}
+
 /* The module table. */
 LUAMOD_API int luaopen_cpp(lua_State *L) {
   static const luaL_Reg functions[] = {{"cancel", cancel},
@@ -94,6 +118,7 @@ LUAMOD_API int luaopen_cpp(lua_State *L) {
   operation_register(L);
   request_register(L);
   client_register(L);
+  offer_sigpipe(L);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, NULL); /* what lua-cjson calls cjson.null */
   lua_setfield(L, -2, "null");

@@ -314,6 +314,40 @@ describe("the command", function()
     assert.matches("cannot write the result", result.err)
   end)
 
+  -- Standard output is a pipe whose reader has gone before anything is written.
+  local UNREAD = [[
+    folder=$(mktemp -d) && mkfifo "$folder/pipe" || exit
+    true <"$folder/pipe" & reader=$!
+    exec 3>"$folder/pipe"
+    wait $reader
+    rm -r "$folder"
+  ]]
+
+  it("sends every cancel where nobody reads any more, and tells results elsewhere", function()
+    for i = 1, 3 do
+      offer("unread-" .. i)
+    end
+    local result = command.shell(UNREAD .. "cloudpartner cancel contoso unread-1 unread-2 "
+      .. "unread-3 --json --concurrency 1" .. QUICK .. ">&3", command.of(service.portal))
+    assert.equal(1, result.status)
+    assert.matches("cannot write the result", result.err)
+    for i = 1, 3 do
+      assert.equal(1, service.counts("unread-" .. i).acted)
+      assert.matches('"event":"result"[^\n]*"offer":"unread%-' .. i, result.err)
+    end
+  end)
+
+  it("goes on where nobody reads what is told meanwhile, either", function()
+    for i = 1, 2 do
+      offer("unheard-" .. i)
+    end
+    local result = command.shell(UNREAD .. "cloudpartner cancel contoso unheard-1 unheard-2"
+      .. QUICK .. ">&3 2>&3", command.of(service.portal))
+    assert.equal(1, result.status)
+    assert.equal(1, service.counts "unheard-1".acted)
+    assert.equal(1, service.counts "unheard-2".acted)
+  end)
+
   it("goes through a proxy, whose password it never shows", function()
     local result = run("status contoso vm --endpoint https://service.portal.invalid "
       .. "--proxy http://user:hidden@127.0.0.1:9 --trace")

@@ -31,6 +31,21 @@ describe("the module", function()
     assert.equal("true", output)
   end)
 
+  it("leaves signals alone; whoever owns the process can have SIGPIPE ignored", function()
+    local output = support.child [[
+      local function is_ignored()
+        local file <close> = io.open "/proc/self/status"
+        local mask = file:read "a":match "SigIgn:%s*(%x+)"
+        return tonumber(mask, 16) & 1 << 12 ~= 0
+      end
+      local before = is_ignored()
+      require "cpp"
+      print(is_ignored() == before)
+      require "cpp.sigpipe"()
+      print(is_ignored())]]
+    assert.equal("true\ntrue", output)
+  end)
+
   it("makes a client of its own at each call of client", function()
     local one <close>, two = cpp.client(), cpp.client()
     assert.not_equal(one, two)

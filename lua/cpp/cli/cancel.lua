@@ -11,6 +11,9 @@ local task = require "cpp.task"
 local trace = require "cpp.cli.trace"
 local workflow = require "cpp.workflow"
 
+---@type fun()
+local ignore_sigpipe = require "cpp.sigpipe"
+
 -- Raised by on_change: with --no-wait there is nothing left to do.
 local ACCEPTED = {}
 
@@ -245,7 +248,9 @@ local function worst_of(targets)
   return exit.worst(statuses)
 end
 
+-- Every cancel that was asked for is sent, whoever has stopped reading meanwhile.
 local function cancel_offers(session)
+  ignore_sigpipe()
   local targets = new_targets(session)
   local good, reason = pcall(session.run, session, function()
     local cancel = session.given.no_wait and send_all or cancel_all

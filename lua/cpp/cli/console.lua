@@ -94,17 +94,24 @@ function console:note(line)
   self.stderr:write(line, "\n")
 end
 
+local function write_at_once(file, line)
+  local good, message = file:write(line, "\n")
+  if not good then
+    return nil, message
+  end
+  return file:flush()
+end
+
 --- A line of the result. It leaves at once: another program may wait for it. A
---- failure must not end a cancel half-way; it is kept for the end.
+-- failure must not end a cancel half-way; it is kept for the end, and the line goes
+-- where somebody may still read it.
 ---@param line string
 function console:print(line)
   self:clear()
-  local good, message = self.stdout:write(line, "\n")
-  if good then
-    good, message = self.stdout:flush()
-  end
+  local good, message = write_at_once(self.stdout, line)
   if not good then
     self.failure = message
+    self:note(line)
   end
 end
 
