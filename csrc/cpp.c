@@ -80,12 +80,11 @@ static int poll(lua_State *L) {
   return request_poll(L);
 }
 
-/* A write to a pipe that nobody reads any more fails from now on, where it would
- * have ended the process, whatever that had still to do. */
+/* A write to a pipe that nobody reads any more fails from now on, where it
+ * would have ended the process, whatever that had still to do. */
 static int ignore_sigpipe(lua_State *L) {
-  (void)L;
-  signal(SIGPIPE, SIG_IGN);
-  return 0;
+  lua_pushboolean(L, signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+  return 1;
 }
 
 static int open_sigpipe(lua_State *L) {

@@ -131,7 +131,9 @@ end
 local function new_single(client, publisher, offer, opts)
   check_client(client)
   local target = { publisher = publisher, offer = offer }
-  return new_cancel(client, target, options.split(options.CANCEL, opts))
+  local own, calls = options.split(options.CANCEL, opts)
+  options.check_calls(client, calls)
+  return new_cancel(client, target, own, calls)
 end
 
 --- Cancels what runs on an offer and follows it to its end. A result always
@@ -164,6 +166,7 @@ local function new_in_batch(shared, target, own, calls)
     error("a target must be a table", 0)
   end
   local wanted, own_calls = split_target(target)
+  options.check_calls(shared.client, own_calls)
   local publisher, offer = target.publisher or target[1], target.offer or target[2]
   local self = new_cancel(shared.client, { publisher = publisher, offer = offer },
     options.merge(own, { operation = wanted }), options.merge(calls, own_calls))
@@ -177,6 +180,7 @@ local function new_batch(client, targets, opts)
     error("targets must be an array", 0)
   end
   local own, calls = options.split(options.CANCEL_ALL, opts)
+  options.check_calls(client, calls)
   local shared, jobs = batch.new(client, own.concurrency, #targets), {}
   for i, target in ipairs(targets) do
     jobs[i] = new_in_batch(shared, target, own, calls)

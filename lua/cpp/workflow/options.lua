@@ -1,6 +1,8 @@
 --- Splits a workflow's options into its own, checked, and those of its calls,
 -- which the client checks.
 
+local is_closed = require "cpp.task.closed"
+
 local options = {}
 
 local function is_seconds(value)
@@ -93,6 +95,22 @@ function options.split(known, given)
     end
   end
   return own, calls
+end
+
+--- Raises, naming the option, where one of those of its calls is impossible: at the
+--- workflow's own call, and not in the middle of its work. A table that stands for a
+--- client checks nothing.
+---@param client cpp.client|table
+---@param calls table  from options.split
+function options.check_calls(client, calls)
+  if type(client) ~= "userdata" or is_closed(client) or next(calls) == nil then
+    return
+  end
+  local good, message = pcall(client.poll, client, "/",
+    options.merge(calls, { dry_run = true }))
+  if not good then
+    error(message, 0)
+  end
 end
 
 --- A copy of `base` with what `over` says instead.

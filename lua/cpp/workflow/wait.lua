@@ -42,6 +42,7 @@ local function kind_of(client, own, calls)
     and has_all(kind.calls, calls) and has_all(calls, kind.calls) then
     return kind
   end
+  options.check_calls(client, calls)
   kind = job.kind(client, own, calls)
   kind.step, newest.kind = look, kind
   return kind
