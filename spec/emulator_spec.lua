@@ -179,18 +179,37 @@ describe("the emulator", function()
       assert.is_false(exists("/proc/" .. pid .. "/stat"))
     end)
 
+    -- Returns a pipe with the script's output.
+    local function start_script(lua, script)
+      return io.popen(("LUA_PATH=%s LUA_CPATH=%s exec %s -e %s"):format(
+        shell.quote(package.path), shell.quote(package.cpath), lua, shell.quote(script)))
+    end
+
+    -- As a second Ctrl-C does it to the shells that end the portal.
+    it("ends, folder and all, when no command can be run any more", function()
+      local script = start_script("timeout 20 lua5.4", [[
+        local portal = assert(require "cpp.emulator".start())
+        local execute = os.execute
+        function os.execute(command)
+          return execute("kill -INT $$\n" .. command)
+        end
+        portal:close()
+        print(portal.pid, portal.folder)]])
+      local pid, folder = script:read("n", "l")
+      assert.same({ true, "exit", 0 }, { script:close() })
+      assert.is_false(exists(("/proc/%d/stat"):format(pid)))
+      assert.is_false(exists(folder:match "%S.*" .. "/nginx.conf"))
+    end)
+
     it("ends, folder and all, when its parent is killed", function()
-      local script = [[
+      local script = start_script("lua5.4", [[
         local portal = assert(require "cpp.emulator".start())
         local stat <close> = io.open "/proc/self/stat"
         print(portal.pid, portal.folder)
         io.stdout:flush()
-        os.execute("kill -9 " .. stat:read "n")]]
-      local environment = ("LUA_PATH=%s LUA_CPATH=%s "):format(
-        shell.quote(package.path), shell.quote(package.cpath))
-      local child = io.popen(environment .. "exec lua5.4 -e " .. shell.quote(script), "r")
-      local pid, folder = child:read("n", "l")
-      local _, how, signal = child:close()
+        os.execute("kill -9 " .. stat:read "n")]])
+      local pid, folder = script:read("n", "l")
+      local _, how, signal = script:close()
       assert.same({ "signal", 9 }, { how, signal })
       local gone = eventually(function()
         return not exists(("/proc/%d/cmdline"):format(pid))

@@ -26,15 +26,21 @@ function portal.remove_folder()
   os.execute('rm -rf -- "$CPP_EMULATOR_FOLDER"')
 end
 
+-- The parent makes this file where it could not send a signal.
+local function is_told_to_stop()
+  local file = io.open "stop"
+  return file ~= nil and file:close()
+end
+
 -- nginx's own way to end, exit_worker included.
-local function end_when_orphaned()
-  if ffi.C.getppid() ~= parent then
+local function end_when_orphaned_or_told()
+  if ffi.C.getppid() ~= parent or is_told_to_stop() then
     ffi.C.kill(ffi.C.getpid(), SIGTERM)
   end
 end
 
 -- The kernel ends this process when its parent dies; where it does not, and for a
--- parent that died before prctl ran, a timer looks. The timer has a second use: a signal
+-- parent that died before prctl ran, a timer looks. The timer has another use: a signal
 -- that arrives just before nginx sleeps in epoll_wait is noticed when it wakes. A process
 -- group of its own keeps a terminal's Ctrl-C with the parent.
 local function die_with_parent()
@@ -42,7 +48,7 @@ local function die_with_parent()
     ffi.C.prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0)
   end
   ffi.C.setpgid(0, 0)
-  assert(ngx.timer.every(TICK, end_when_orphaned))
+  assert(ngx.timer.every(TICK, end_when_orphaned_or_told))
 end
 
 -- The parent waits for this line.

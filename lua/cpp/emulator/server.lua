@@ -173,7 +173,7 @@ function server.start(folder, nginx, port, tls, addresses)
     FOLDER = shell.quote(folder), NGINX = shell.quote(nginx.path), ERRORS = nginx.errors,
   }))
   local pid = math.tointeger(tonumber(pipe:read "l"))
-  local self = setmetatable({ pipe = pipe, pid = pid }, server)
+  local self = setmetatable({ pipe = pipe, pid = pid, folder = folder }, server)
   local token, output = read_ready(pipe)
   if not token then
     self:stop()
@@ -183,10 +183,20 @@ function server.start(folder, nginx, port, tls, addresses)
   return self
 end
 
+-- A Ctrl-C may end the shell before it has run kill. Then a file tells nginx, which
+-- looks for it four times a second.
+local function tell_to_stop(self)
+  local file = not os.execute(("kill %d 2>/dev/null"):format(self.pid))
+    and io.open(self.folder .. "/stop", "w")
+  if file then
+    file:close()
+  end
+end
+
 --- Ends nginx and waits for its end.
 function server:stop()
   if self.pid then
-    os.execute(("kill %d 2>/dev/null"):format(self.pid))
+    tell_to_stop(self)
   end
   self.pipe:close()
 end
