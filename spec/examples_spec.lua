@@ -310,7 +310,7 @@ local function obstacle(module)
 end
 
 for _, module in ipairs { "cqueues", "luv" } do
-  local name = module .. ".lua"
+  local name = module .. "_loop.lua"
 
   local function test(what, fn)
     it(what, function()
@@ -335,6 +335,14 @@ for _, module in ipairs { "cqueues", "luv" } do
       assert.matches(first .. ": canceled\n", output, nil, true)
       assert.matches(second .. ": too_late\n", output, nil, true)
       assert.equal(1, status)
+    end)
+
+    -- As a script finds modules beside itself first.
+    test("runs in its own folder", function()
+      local output, status = run(("sh -c %s"):format(shell.quote(
+        ("cd examples && exec lua5.4 %s contoso %s"):format(name, new_offer()))),
+        { LUA_PATH_5_4 = "./?.lua;" .. absolute(package.path) })
+      assert.equal(0, status, output)
     end)
 
     test("says how to call it", function()

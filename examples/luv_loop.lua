@@ -1,6 +1,6 @@
 -- Cancels on many offers inside a libuv loop, whose other work goes on meanwhile:
 -- here a ticker, every 10 ms. `attach` is the adapter to copy.
---   CPP_TOKEN=... lua5.4 luv.lua PUBLISHER OFFER...
+--   CPP_TOKEN=... lua5.4 luv_loop.lua PUBLISHER OFFER...
 local cpp = require "cpp"
 local uv = require "luv"
 local workflow = require "cpp.workflow"
@@ -45,7 +45,7 @@ end
 
 local publisher, offers = arg[1], { table.unpack(arg, 2) }
 if #offers == 0 then
-  io.stderr:write("usage: luv.lua PUBLISHER OFFER...\n")
+  io.stderr:write("usage: luv_loop.lua PUBLISHER OFFER...\n")
   os.exit(2)
 end
 

@@ -1,13 +1,13 @@
 -- Cancels on many offers inside a cqueues loop, whose other work goes on meanwhile:
 -- here a ticker, every 10 ms.
---   CPP_TOKEN=... lua5.4 cqueues.lua PUBLISHER OFFER...
+--   CPP_TOKEN=... lua5.4 cqueues_loop.lua PUBLISHER OFFER...
 local cpp = require "cpp"
 local cqueues = require "cqueues"
 local workflow = require "cpp.workflow"
 
 local publisher, offers = arg[1], { table.unpack(arg, 2) }
 if #offers == 0 then
-  io.stderr:write("usage: cqueues.lua PUBLISHER OFFER...\n")
+  io.stderr:write("usage: cqueues_loop.lua PUBLISHER OFFER...\n")
   os.exit(2)
 end
 
