@@ -9,15 +9,31 @@ say() {
   echo "$*" >&2
 }
 
-results=$(mktemp)
-trap 'rm -f "$results"' EXIT
-cloudpartner "$@" --json >"$results" &
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
+mkfifo "$folder/pipe"
+# To read, 4, and to write, 3. Opened both ways first, for one end alone would wait.
+exec 3<>"$folder/pipe" 4<"$folder/pipe"
+exec 3>"$folder/pipe"
+
+# Each result as it comes, without what a log would obey: control characters, and Azure's
+# ##. A signal to the whole job leaves it to print what was there before.
+(
+  trap '' INT TERM PIPE
+  tee "$folder/results" <&4 |
+    jq --unbuffered -r 'select(.event == "result")
+      | "\(.offer // .location): \(.outcome // .error.message // .state)"
+      | gsub("[[:cntrl:]#]"; " ")'
+) 3>&- &
+printer=$!
+cloudpartner "$@" --json >&3 3>&- 4<&- &
 command=$!
+exec 3>&- 4<&-
 
 # Stopped from outside, by the CI system or Ctrl-C. The service goes on.
 stop() {
   kill "$command" 2>/dev/null
-  wait "$command"
+  wait "$command" "$printer"
   say "stopped; to go on with an accepted cancel, use the line that was printed for it"
   exit "$1"
 }
@@ -25,15 +41,11 @@ trap 'stop 130' INT
 trap 'stop 143' TERM
 wait "$command"
 status=$?
-
-# Without what a log would obey: control characters, and Azure's ##.
-jq -r 'select(.event == "result")
-  | "\(.offer // .location): \(.outcome // .error.message // .state)"
-  | gsub("[[:cntrl:]#]"; " ")' "$results"
+wait "$printer"
 
 case $status in
 0 | 3)
-  if jq -e 'select(.running)' "$results" >/dev/null; then
+  if jq -e 'select(.running)' "$folder/results" >/dev/null; then
     say "it has ended, but somebody has started another one"
     exit 1
   fi

@@ -472,17 +472,26 @@ describe("step.sh", function()
       end)
   end
 
-  -- Until the cancel is accepted.
-  local function start_step()
-    local offer = new_offer { cancel_seconds = 1e6 }
+  -- Until it prints this: usually, until the cancel is accepted.
+  local function start_step(offers, text)
+    offers = offers or new_offer { cancel_seconds = 1e6 }
     local pipe = start(("sh -c 'echo $$; exec sh examples/step.sh cancel contoso %s'")
-      :format(offer))
+      :format(offers))
     local pid = pipe:read "l"
     repeat
-      local line = assert(pipe:read "l")
-    until line:find("cloudpartner wait --for canceled", 1, true)
+      local line = assert(pipe:read "l", "it ended before")
+    until line:find(text or "cloudpartner wait --for canceled", 1, true)
     return pipe, pid
   end
+
+  it("tells each result as soon as it is there", function()
+    local quick, slow = new_offer(), new_offer { cancel_seconds = 1e6 }
+    local pipe, pid = start_step(slow .. " " .. quick, quick .. ": canceled")
+    assert.is_true(os.execute("kill " .. pid))
+    local output, status = finish(pipe)
+    assert.matches("stopped; to go on", output)
+    assert.equal(143, status)
+  end)
 
   it("handles the status 130 of an interrupted command", function()
     local pipe = start_step()
