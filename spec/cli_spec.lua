@@ -364,6 +364,24 @@ describe("the command", function()
     assert.equal(0, command.run(words, values).status)
   end)
 
+  it("says with an absolute --ca-file where to go on", function()
+    local secure <close> = assert(emulator.start { tls = true,
+      offers = { ["contoso/vm"] = { running = "publish" } } })
+    local here = assert(io.popen "pwd -P"):read "l"
+    local relative = here:gsub("/[^/]+", "../") .. secure.ca_file:sub(2)
+    local function named(file, folder)
+      local values = command.of(secure)
+      values.SSL_CERT_FILE, values.PWD = nil, folder
+      local result = command.run("cancel contoso vm --no-wait --ca-file " .. file, values)
+      return result.err:match "\ncloudpartner wait .*%-%-ca%-file '(.-)' "
+    end
+    assert.equal(here .. "/" .. relative, named(relative, here))
+    assert.equal(secure.ca_file, named(secure.ca_file, here))
+    for _, stale in ipairs { "/no/such/folder", "lua", "" } do
+      assert.equal(relative, named(relative, stale))
+    end
+  end)
+
   -- Other trees than the default hold a module that plain Lua cannot load.
   if not os.getenv "CPP_TREE" then
     it("is installed", function()
