@@ -223,12 +223,14 @@ describe("the rock", function()
       cd "$folder/a tree"
       find . -type f
       cd ../gone
-      test -z "$(git status --porcelain | grep -v "^A  ")"]]
+      ls cpp.so csrc/cpp.o
+      make clean >/dev/null
+      test -z "$(git status --porcelain --ignored | grep -v "^A  ")"]]
     assert.is_true(ok, output)
     assert.equal(table.concat({
       version .. "\ttrue", "cloudpartner " .. version,
       "Usage: cloudpartner [-h] [--version] <command> ...",
-      "cpp.lua", "./lib/luarocks/rocks-5.4/manifest", "",
+      "cpp.lua", "./lib/luarocks/rocks-5.4/manifest", "cpp.so", "csrc/cpp.o", "",
     }, "\n"), output)
   end)
 end)
