@@ -59,16 +59,8 @@ end)
 describe("the default client", function()
   local portal
 
-  setup(function()
-    portal = support.start()
-  end)
-
-  before_each(function()
-    portal:reset()
-  end)
-
-  teardown(function()
-    portal:close()
+  support.share(setup, before_each, teardown, function(shared)
+    portal = shared
   end)
 
   local function run(script, environment)
