@@ -147,7 +147,7 @@ local function random_integer(least, most)
   return least + string.unpack("<I4", file:read(4)) % (most - least + 1)
 end
 
--- The folder of this file, absolute: nginx runs the files beside it.
+-- The folder of this file, absolute: nginx runs what is in portal/ beside it.
 local function module_folder()
   local folder = debug.getinfo(1, "S").source:match "^@(.*)/" or "."
   local _, path = assert(shell.run("cd -- " .. shell.quote(folder) .. " && pwd"))
@@ -157,7 +157,7 @@ end
 -- mktemp makes the folder for its owner alone.
 local MAKE_FOLDER = [[
 folder=$(mktemp -d "${TMPDIR:-/tmp}/cpp-emulator.XXXXXX") && cd -- "$folder" || exit
-mkdir cpp && ln -s -- "$modules" cpp/emulator && pwd]]
+mkdir -p cpp/emulator && ln -s -- "$modules/portal" cpp/emulator/portal && pwd]]
 
 local function make_folder()
   local modules = "modules=" .. shell.quote(module_folder()) .. "\n"

@@ -34,7 +34,7 @@ http {
   gzip_types application/json;
   gzip_min_length 256;
   ssl_protocols TLSv1.2 TLSv1.3;
-  lua_package_path "./?.lua;;";
+  lua_package_path "./?.lua;./?/init.lua;;";
   init_worker_by_lua_block {
     local started, message = pcall(function() require "cpp.emulator.portal".start() end)
     if not started then

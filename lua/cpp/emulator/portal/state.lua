@@ -1,13 +1,12 @@
--- luacheck: std ngx_lua
 --- What the portal knows: its offers, tokens and faults, and the journal through
 -- which the parent process changes them.
 
-local clock = require "cpp.emulator.clock"
-local faults = require "cpp.emulator.faults"
-local json = require "cpp.emulator.json"
-local offer = require "cpp.emulator.offer"
-local random = require "cpp.emulator.random"
-local tokens = require "cpp.emulator.tokens"
+local clock = require "cpp.emulator.portal.clock"
+local faults = require "cpp.emulator.portal.faults"
+local json = require "cpp.emulator.portal.json"
+local offer = require "cpp.emulator.portal.offer"
+local random = require "cpp.emulator.portal.random"
+local tokens = require "cpp.emulator.portal.tokens"
 
 local state = {
   offers = {}, by_guid = {}, publishers = {}, tokens = tokens, endpoint = "",

@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- Virtual time: seconds since the epoch, running `speed` times as fast as real
 -- time, or standing still at speed 0.
 

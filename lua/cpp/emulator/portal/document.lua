@@ -1,9 +1,8 @@
--- luacheck: std ngx_lua
 --- The service's documents, with the fields that Microsoft documents and public
 -- clients read.
 
-local clock = require "cpp.emulator.clock"
-local json = require "cpp.emulator.json"
+local clock = require "cpp.emulator.portal.clock"
+local json = require "cpp.emulator.portal.json"
 
 local document = {}
 

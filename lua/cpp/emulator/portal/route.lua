@@ -1,6 +1,6 @@
 --- Which call a request is, from its raw target.
 
-local form = require "cpp.emulator.form"
+local form = require "cpp.emulator.portal.form"
 
 local route = {}
 

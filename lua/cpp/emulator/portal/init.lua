@@ -1,10 +1,9 @@
--- luacheck: std ngx_lua
 --- Entry points of the portal inside nginx's LuaJIT; nginx.conf names them.
 
 local ffi = require "ffi"
-local ledger = require "cpp.emulator.ledger_file"
-local request = require "cpp.emulator.request"
-local state = require "cpp.emulator.state"
+local ledger = require "cpp.emulator.portal.ledger"
+local request = require "cpp.emulator.portal.request"
+local state = require "cpp.emulator.portal.state"
 
 local portal = {}
 

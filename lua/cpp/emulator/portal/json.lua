@@ -1,4 +1,3 @@
--- luacheck: std ngx_lua
 --- JSON as the portal writes it. lua-cjson knows neither empty arrays (before
 -- 2.1.0.5) nor 60-bit integers, so both travel through it as marked strings.
 

@@ -1,11 +1,10 @@
--- luacheck: std ngx_lua
 --- The calls of the service. A handler takes the request and the virtual time and
 -- returns a reply: status, headers, document or body, and what it did for the
 -- ledger (acted, idle).
 
-local clock = require "cpp.emulator.clock"
-local document = require "cpp.emulator.document"
-local json = require "cpp.emulator.json"
+local clock = require "cpp.emulator.portal.clock"
+local document = require "cpp.emulator.portal.document"
+local json = require "cpp.emulator.portal.json"
 
 local service = {}
 

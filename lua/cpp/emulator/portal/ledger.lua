@@ -1,8 +1,7 @@
--- luacheck: std ngx_lua
 --- The portal's side of the ledger: a line of JSON for every request, written
 -- before the request is answered, so that who has an answer finds the line.
 
-local json = require "cpp.emulator.json"
+local json = require "cpp.emulator.portal.json"
 
 local ledger = {}
 

@@ -1,7 +1,6 @@
--- luacheck: std ngx_lua
 --- Which fault, if any, meets a request.
 
-local random = require "cpp.emulator.random"
+local random = require "cpp.emulator.portal.random"
 
 local faults = {}
 

@@ -1,14 +1,13 @@
--- luacheck: std ngx_lua
 --- One request from its head to its answer: route, read, fault, check, act,
 -- record, answer.
 
-local clock = require "cpp.emulator.clock"
-local faults = require "cpp.emulator.faults"
-local json = require "cpp.emulator.json"
-local ledger = require "cpp.emulator.ledger_file"
-local route = require "cpp.emulator.route"
-local service = require "cpp.emulator.service"
-local state = require "cpp.emulator.state"
+local clock = require "cpp.emulator.portal.clock"
+local faults = require "cpp.emulator.portal.faults"
+local json = require "cpp.emulator.portal.json"
+local ledger = require "cpp.emulator.portal.ledger"
+local route = require "cpp.emulator.portal.route"
+local service = require "cpp.emulator.portal.service"
+local state = require "cpp.emulator.portal.state"
 
 local request = {}
 

@@ -1,7 +1,7 @@
 --- One offer: its settings, and the operations that run and ran on it. One
 -- operation at a time can run on an offer (documented by Microsoft).
 
-local operation = require "cpp.emulator.operation"
+local operation = require "cpp.emulator.portal.operation"
 
 local offer = {}
 offer.__index = offer

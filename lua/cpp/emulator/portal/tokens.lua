@@ -1,9 +1,8 @@
--- luacheck: std ngx_lua
 --- Bearer tokens: which are good, and the endpoint that issues them.
 
-local clock = require "cpp.emulator.clock"
-local form = require "cpp.emulator.form"
-local json = require "cpp.emulator.json"
+local clock = require "cpp.emulator.portal.clock"
+local form = require "cpp.emulator.portal.form"
+local json = require "cpp.emulator.portal.json"
 
 local tokens = { standing = nil }
 
