@@ -1,5 +1,6 @@
 -- Runs the suite: lua5.4 spec/run.lua [busted's options] [spec files]
--- CPP_TREE names another LuaRocks tree to test than lua_modules;
+-- The Lua files under test are those of ./lua; the C module is the built one.
+-- CPP_TREE names another LuaRocks tree to take it from than lua_modules;
 -- CPP_TEST_GC=1 keeps the garbage collector at work all the time;
 -- CPP_TEST_LOCALE sets a locale, as a host may.
 
@@ -10,13 +11,7 @@ if pcall(require, "luarocks.loader") then
 end
 
 local tree = os.getenv "CPP_TREE" or "lua_modules"
-package.path = table.concat({
-  tree .. "/share/lua/5.4/?.lua",
-  tree .. "/share/lua/5.4/?/init.lua",
-  "./lua/?.lua",
-  "./lua/?/init.lua",
-  package.path,
-}, ";")
+package.path = "./lua/?.lua;./lua/?/init.lua;" .. package.path
 package.cpath = tree .. "/lib/lua/5.4/?.so;" .. package.cpath
 
 -- Busted's runner makes its own core and keeps it; give it this one.
