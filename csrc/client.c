@@ -177,8 +177,7 @@ static int timeout(lua_State *L) {
 /* client:step([seconds = 0]) */
 static int step(lua_State *L) {
   struct client *c = client_own(L);
-  double seconds =
-      lua_isnoneornil(L, 2) ? 0 : settings_seconds(L, 2, "seconds");
+  double seconds = lua_isnoneornil(L, 2) ? 0 : check_duration(L, 2, "seconds");
   if (c->closed)
     return 0;
   engine_step(L, c, c->ended.first ? 0 : seconds);
@@ -211,7 +210,7 @@ static int swap_wait(lua_State *L) {
   lua_getiuservalue(L, 1, WAIT);
   if (!given)
     return 1;
-  if (!lua_isnil(L, 2) && !settings_is_callable(L, 2))
+  if (!lua_isnil(L, 2) && !check_is_callable(L, 2))
     return luaL_error(L, "wait: function expected, got %s",
                       luaL_typename(L, 2));
   lua_settop(L, 3);
@@ -247,26 +246,22 @@ void client_register(lua_State *L) {
                                   {"__close", close_client},
                                   {"__tostring", to_string},
                                   {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"cancel", request_cancel},
-                                     {"poll", request_poll},
-                                     {"operations", request_operations},
-                                     {"status", request_status},
-                                     {"fetch_token", request_fetch_token},
-                                     {"sleep", request_sleep},
-                                     {"now", now},
-                                     {"pollfd", pollfd},
-                                     {"events", events},
-                                     {"timeout", timeout},
-                                     {"step", step},
-                                     {"finished", finished},
-                                     {"wait", swap_wait},
-                                     {"option", option},
-                                     {"close", close_client},
-                                     {"closed", closed},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"now", now},         {"pollfd", pollfd}, {"events", events},
+      {"timeout", timeout}, {"step", step},     {"finished", finished},
+      {"wait", swap_wait},  {"option", option}, {"close", close_client},
+      {"closed", closed},   {NULL, NULL}};
   luaL_newmetatable(L, TYPE);
   luaL_setfuncs(L, meta, 0);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+}
+
+/* Adds methods, ended by NULL, to the type. */
+void client_add_methods(lua_State *L, const luaL_Reg *methods) {
+  luaL_getmetatable(L, TYPE);
+  lua_getfield(L, -1, "__index");
+  luaL_setfuncs(L, methods, 0);
+  lua_pop(L, 2);
 }

@@ -71,13 +71,13 @@ static void insert_default(lua_State *L) {
 /* cpp.cancel(publisher, offer [, options]) --> operation | nil, err */
 static int cancel(lua_State *L) {
   insert_default(L);
-  return request_cancel(L);
+  return calls_cancel(L);
 }
 
 /* cpp.poll(location | operation [, options]) --> operation | nil, err */
 static int poll(lua_State *L) {
   insert_default(L);
-  return request_poll(L);
+  return calls_poll(L);
 }
 
 /* A write to a pipe that nobody reads any more fails from now on, where it
@@ -117,6 +117,7 @@ LUAMOD_API int luaopen_cpp(lua_State *L) {
   operation_register(L);
   request_register(L);
   client_register(L);
+  calls_register(L);
   offer_sigpipe(L);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, NULL); /* what lua-cjson calls cjson.null */

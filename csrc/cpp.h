@@ -3,6 +3,9 @@
  * The first half knows nothing of Lua: bytes, sockets, URLs and what libcurl's
  * callbacks may touch. A source file that must stay free of Lua defines
  * CPP_WITHOUT_LUA before it includes this header and sees only that half.
+ *
+ * Each section is named after the file that it declares. They stand in the
+ * order of the house: no file calls one whose section comes after its own.
  */
 #ifndef CPP_H
 #define CPP_H
@@ -217,10 +220,7 @@ const char *location_segment_after(const char *location, const char *name,
 
 #ifndef CPP_WITHOUT_LUA
 
-/* ---- settings.c -------------------------------------------------------- */
-
-/* Who accepts an option. */
-enum scope { SCOPE_CLIENT = 1, SCOPE_CALL = 2, SCOPE_LIST = 4 };
+/* ---- transfer.c -------------------------------------------------------- */
 
 enum http_version { HTTP_ANY, HTTP_1_1, HTTP_2 };
 
@@ -245,20 +245,6 @@ struct settings {
   enum http_version http_version;
   bool token_function, trace, wait, dry_run;
 };
-
-const struct settings *settings_default(lua_State *L, int given);
-const struct settings *settings_derive(lua_State *L, int base, int given,
-                                       enum scope scope);
-void settings_push(lua_State *L, int index, const char *option);
-void settings_check_origin(lua_State *L, const char *name);
-const char *settings_id_fault(lua_State *L, int index);
-void settings_check_id(lua_State *L, int index, const char *what);
-bool settings_is_callable(lua_State *L, int index);
-bool settings_is_header_text(const char *text, size_t size);
-void settings_fields(lua_State *L, int table, const char *const names[]);
-double settings_seconds(lua_State *L, int index, const char *what);
-
-/* ---- transfer.c -------------------------------------------------------- */
 
 /* A pooled easy handle with what belongs to it: its parsed origin, the text of
  * its request headers and what it receives. libcurl connects to the origin and
@@ -353,6 +339,61 @@ void engine_launch(struct client *c, struct request *r);
 void engine_collect(struct client *c, struct request *r);
 void engine_step(lua_State *L, struct client *c, double seconds);
 
+/* ---- table.c ----------------------------------------------------------- */
+
+int table_get(lua_State *L, int table, const char *name);
+const char *table_text(lua_State *L, int table, const char *name);
+void table_set_string(lua_State *L, int table, const char *name,
+                      const char *text);
+void table_set_integer(lua_State *L, int table, const char *name,
+                       lua_Integer value);
+void table_set_boolean(lua_State *L, int table, const char *name, bool value);
+bool table_copy(lua_State *L, int from, int to, const char *name);
+
+/* ---- json.c ------------------------------------------------------------ */
+
+void json_register(lua_State *L);
+bool json_decode(lua_State *L, int text);
+void json_encode(lua_State *L, int value);
+
+/* ---- text.c ------------------------------------------------------------ */
+
+void text_push_bytes(lua_State *L, const struct buffer *b);
+void text_push_clean(lua_State *L, const char *text);
+bool text_push_redacted(lua_State *L, const char *text, size_t size,
+                        const char *secret, size_t length);
+const char *text_push_masked(lua_State *L, const char *text);
+
+/* ---- check.c ------------------------------------------------------------- */
+
+const char *check_id_fault(lua_State *L, int index);
+void check_id(lua_State *L, int index, const char *what);
+bool check_is_callable(lua_State *L, int index);
+bool check_is_header_text(const char *text, size_t size);
+double check_duration(lua_State *L, int index, const char *what);
+void check_origin(lua_State *L, const char *name);
+const char *check_nearer(const char *name, const char *best,
+                         const char *candidate);
+int check_unknown(lua_State *L, const char *name, const char *nearest);
+const char *check_key(lua_State *L);
+void check_fields(lua_State *L, int table, const char *const names[]);
+
+typedef void check_option(lua_State *L, const char *name, void *field);
+
+check_option check_string, check_header_value, check_boolean, check_callable,
+    check_size, check_count, check_seconds, check_endpoint, check_token,
+    check_emails, check_headers, check_proxy, check_http_version;
+
+/* ---- settings.c ---------------------------------------------------------- */
+
+/* Who accepts an option. */
+enum scope { SCOPE_CLIENT = 1, SCOPE_CALL = 2, SCOPE_LIST = 4 };
+
+const struct settings *settings_default(lua_State *L, int given);
+const struct settings *settings_derive(lua_State *L, int base, int given,
+                                       enum scope scope);
+void settings_push(lua_State *L, int index, const char *option);
+
 /* ---- client.c ---------------------------------------------------------- */
 
 void client_register(lua_State *L);
@@ -364,67 +405,15 @@ void client_push_settings(lua_State *L, int index);
 bool client_push_wait(lua_State *L, int index, struct request *r, int request);
 void client_push_rejected(lua_State *L, int index);
 void client_set_rejected(lua_State *L, int index, const char *token);
+void client_add_methods(lua_State *L, const luaL_Reg *methods);
 
-/* ---- request.c --------------------------------------------------------- */
-
-/* Stack of a call from its first exchange byte to its return. */
-enum slot {
-  SLOT_CLIENT = 1,
-  SLOT_FIRST,  /* publisher, operation or client secret; or nil */
-  SLOT_SECOND, /* offer, or location; or nil */
-  SLOT_SETTINGS,
-  SLOT_REQUEST, /* to be closed */
-  SLOT_TABLE,   /* made before anything is sent: the result or the error */
-  SLOT_TOP = SLOT_TABLE
-};
-
-void request_register(lua_State *L);
-const struct settings *request_settings(lua_State *L);
-bool request_add_segment(lua_State *L, struct buffer *b, int index);
-int request_cancel(lua_State *L);
-int request_poll(lua_State *L);
-int request_operations(lua_State *L);
-int request_status(lua_State *L);
-int request_fetch_token(lua_State *L);
-int request_sleep(lua_State *L);
-
-/* ---- trace.c ----------------------------------------------------------- */
-
-void trace_push_event(lua_State *L, struct request *r);
-void trace_fill_dry_run(lua_State *L, struct request *r);
-
-/* ---- response.c -------------------------------------------------------- */
-
-bool response_build(lua_State *L, struct request *r);
-void response_set_location(lua_State *L, struct request *r);
-
-/* ---- error.c ----------------------------------------------------------- */
+/* ---- error.c ------------------------------------------------------------- */
 
 void error_register(lua_State *L);
 int error_new(lua_State *L);
 void error_set(lua_State *L, int table, const char *kind, const char *code,
                const char *format, ...);
 void error_set_memory(lua_State *L, int table);
-void error_from_verdict(lua_State *L, int table, enum verdict verdict,
-                        const char *origin);
-void error_from_transfer(lua_State *L, struct request *r);
-void error_from_status(lua_State *L, struct request *r);
-void error_exchange(lua_State *L, struct request *r);
-void error_redact(lua_State *L, struct request *r);
-
-/* ---- text.c ------------------------------------------------------------ */
-
-void text_push_bytes(lua_State *L, const struct buffer *b);
-void text_push_clean(lua_State *L, const char *text);
-bool text_push_redacted(lua_State *L, const char *text, size_t size,
-                        const char *secret, size_t length);
-const char *text_push_masked(lua_State *L, const char *text);
-
-/* ---- json.c ------------------------------------------------------------ */
-
-void json_register(lua_State *L);
-bool json_decode(lua_State *L, int text);
-void json_encode(lua_State *L, int value);
 
 /* ---- operation.c ------------------------------------------------------- */
 
@@ -447,16 +436,64 @@ void operation_remember(lua_State *L, int table);
 bool operation_to_object(lua_State *L);
 bool operation_matches(lua_State *L, const char *filter);
 
-/* ---- table.c ----------------------------------------------------------- */
+/* ---- secret.c ------------------------------------------------------------ */
 
-int table_get(lua_State *L, int table, const char *name);
-const char *table_text(lua_State *L, int table, const char *name);
-void table_set_string(lua_State *L, int table, const char *name,
-                      const char *text);
-void table_set_integer(lua_State *L, int table, const char *name,
-                       lua_Integer value);
-void table_set_boolean(lua_State *L, int table, const char *name, bool value);
-bool table_copy(lua_State *L, int from, int to, const char *name);
+void secret_redact(lua_State *L, struct request *r);
+
+/* ---- exchange.c ---------------------------------------------------------- */
+
+/* Stack of a call from its first exchange byte to its return. */
+enum slot {
+  SLOT_CLIENT = 1,
+  SLOT_FIRST,  /* publisher, operation or client secret; or nil */
+  SLOT_SECOND, /* offer, or location; or nil */
+  SLOT_SETTINGS,
+  SLOT_REQUEST, /* to be closed */
+  SLOT_TABLE,   /* made before anything is sent: the result or the error */
+  SLOT_TOP = SLOT_TABLE
+};
+
+const struct settings *exchange_settings(lua_State *L);
+bool exchange_add_segment(lua_State *L, struct buffer *b, int index);
+void exchange_set_ids(lua_State *L, int table, const struct transfer *t);
+void exchange_set_pause(lua_State *L, int table, const struct transfer *t);
+void exchange_set_location(lua_State *L, struct request *r);
+
+/* ---- failure.c ----------------------------------------------------------- */
+
+void failure_exchange(lua_State *L, struct request *r);
+void failure_from_verdict(lua_State *L, struct request *r,
+                          enum verdict verdict);
+void failure_from_transfer(lua_State *L, struct request *r);
+void failure_from_status(lua_State *L, struct request *r);
+
+/* ---- response.c ---------------------------------------------------------- */
+
+bool response_build(lua_State *L, struct request *r);
+
+/* ---- trace.c ----------------------------------------------------------- */
+
+void trace_push_event(lua_State *L, struct request *r);
+void trace_fill_dry_run(lua_State *L, struct request *r);
+
+/* ---- request.c ----------------------------------------------------------- */
+
+void request_register(lua_State *L);
+struct request *request_of(lua_State *L);
+struct request *request_push(lua_State *L, enum purpose purpose);
+struct request *request_begin(lua_State *L, enum purpose purpose);
+void request_step(lua_State *L, struct request *r, double seconds);
+int request_refuse(lua_State *L);
+int request_refuse_memory(lua_State *L);
+int request_refuse_location(lua_State *L, enum verdict verdict);
+int request_go(lua_State *L, const char *origin, const char *api_version,
+               const char *text);
+
+/* ---- calls.c ------------------------------------------------------------- */
+
+void calls_register(lua_State *L);
+int calls_cancel(lua_State *L);
+int calls_poll(lua_State *L);
 
 #endif /* CPP_WITHOUT_LUA */
 

@@ -14,81 +14,11 @@
 /* ---- what every operation says of its exchange ---- */
 
 static void set_exchange(lua_State *L, const struct transfer *t) {
-  const struct answer *a = &t->answer;
-  const char *request_id = answer_request_id(a);
-  long retry_after = answer_retry_after(a);
-  table_set_integer(L, SLOT_TABLE, "http_status", a->status);
-  table_set_string(L, SLOT_TABLE, "client_request_id", t->lines.data + t->id);
-  if (request_id)
-    table_set_string(L, SLOT_TABLE, "request_id", request_id);
-  if (retry_after >= 0)
-    table_set_integer(L, SLOT_TABLE, "retry_after", retry_after);
+  table_set_integer(L, SLOT_TABLE, "http_status", t->answer.status);
+  exchange_set_ids(L, SLOT_TABLE, t);
+  exchange_set_pause(L, SLOT_TABLE, t);
   table_set_boolean(L, SLOT_TABLE, "changed", true);
   operation_set_type(L, SLOT_TABLE);
-}
-
-static bool is_blank(const struct answer *a) {
-  return a->body.length == 0 ||
-         strspn(a->body.data, " \t\r\n") == a->body.length;
-}
-
-/* ---- locations ---- */
-
-/* Pushes a location that there is no memory to parse: absolute too, but perhaps
- * without api-version. */
-static void push_joined_location(lua_State *L, const struct transfer *t,
-                                 const char *header) {
-  lua_pushlstring(L, t->text.data, location_base(t->text.data, header));
-  lua_pushstring(L, header);
-  lua_concat(L, 2);
-}
-
-/* Pushes the location that an answer brings, absolute, with api-version; one
- * that cannot be resolved or followed as the service wrote it. */
-static void push_new_location(lua_State *L, struct transfer *t,
-                              const char *header) {
-  const struct settings *s = request_settings(L);
-  struct buffer *text = &t->nodes; /* no longer in use */
-  enum verdict verdict =
-      location_aim(header, t->text.data, s->endpoint, s->api_version, text);
-  if ((verdict == VERDICT_OK || verdict == VERDICT_FOREIGN) && text->length)
-    lua_pushlstring(L, text->data, text->length);
-  else if (verdict == VERDICT_NO_MEMORY)
-    push_joined_location(L, t, header);
-  else
-    lua_pushstring(L, header);
-}
-
-static const char *location_header(const struct answer *a) {
-  const char *value = answer_header(a, HEADER_OPERATION_LOCATION);
-  return value && *value ? value : answer_header(a, HEADER_LOCATION);
-}
-
-/* Pushes the location that was polled; the string of the operation it came
- * from serves again where it is the same. */
-static void push_polled_location(lua_State *L, const struct transfer *t) {
-  if (!t || t->text.length == 0 ||
-      buffer_equals(&t->text, lua_tostring(L, SLOT_SECOND),
-                    lua_rawlen(L, SLOT_SECOND)))
-    lua_pushvalue(L, SLOT_SECOND);
-  else
-    lua_pushlstring(L, t->text.data, t->text.length);
-}
-
-/* Sets `location` of the table: that of a 202, else the one that was polled. A
- * location in any other answer is not one to follow. */
-void response_set_location(lua_State *L, struct request *r) {
-  struct transfer *t = r->transfer;
-  const char *header = NULL;
-  if (t && t->answer.status == 202)
-    header = location_header(&t->answer);
-  if (header && *header)
-    push_new_location(L, t, header);
-  else if (r->purpose == TO_POLL && lua_type(L, SLOT_SECOND) == LUA_TSTRING)
-    push_polled_location(L, t);
-  else
-    return;
-  lua_setfield(L, SLOT_TABLE, "location");
 }
 
 /* Sets a field to the decoded path segment after "/name/". Returns where that
@@ -126,6 +56,11 @@ static void set_offer(lua_State *L, int table) {
   lua_setfield(L, table, "offer");
 }
 
+static bool is_blank(const struct answer *a) {
+  return a->body.length == 0 ||
+         strspn(a->body.data, " \t\r\n") == a->body.length;
+}
+
 /* ---- the calls ---- */
 
 static bool fail_protocol(lua_State *L, struct request *r, const char *code,
@@ -133,7 +68,7 @@ static bool fail_protocol(lua_State *L, struct request *r, const char *code,
   lua_settop(L, SLOT_TOP);
   error_set(L, SLOT_TABLE, "protocol", code, "%s (HTTP %d)", message,
             r->transfer->answer.status);
-  error_exchange(L, r);
+  failure_exchange(L, r);
   return false;
 }
 
@@ -146,7 +81,7 @@ static bool fail_status(lua_State *L, struct request *r) {
   if (r->transfer->answer.status / 100 == 2)
     return fail_protocol(L, r, "unexpected_status",
                          "no such answer is known to this call");
-  error_from_status(L, r);
+  failure_from_status(L, r);
   return false;
 }
 
@@ -177,7 +112,7 @@ static bool build_cancel(lua_State *L, struct request *r) {
   }
   lua_setfield(L, SLOT_TABLE, "body");
   set_exchange(L, t);
-  response_set_location(L, r);
+  exchange_set_location(L, r);
   set_names(L, t);
   set_offer(L, SLOT_TABLE);
   operation_set_state(L, SLOT_TABLE, status == 200 ? CANCELED : ACCEPTED);
@@ -256,7 +191,7 @@ static bool build_poll(lua_State *L, struct request *r) {
   int status = a->status;
   if (status != 200 && status != 202 && status != 204)
     return fail_status(L, r);
-  response_set_location(L, r);
+  exchange_set_location(L, r);
   if (is_unchanged(L, a))
     return build_unchanged(L, r);
   text_push_bytes(L, &a->body);
@@ -295,12 +230,12 @@ static bool build_status(lua_State *L, struct request *r) {
 /* Gives the item at `item`, whose id is on top of the stack, its location. The
  * list itself names none; this form is documented for the operation call. */
 static bool set_item_location(lua_State *L, struct buffer *b, int item) {
-  const struct settings *s = request_settings(L);
+  const struct settings *s = exchange_settings(L);
   buffer_clear(b);
   if (!buffer_add(b, s->endpoint) || !buffer_add(b, "/api/publishers") ||
-      !request_add_segment(L, b, SLOT_FIRST) || !buffer_add(b, "/offers") ||
-      !request_add_segment(L, b, SLOT_SECOND) ||
-      !buffer_add(b, "/operations") || !request_add_segment(L, b, -1) ||
+      !exchange_add_segment(L, b, SLOT_FIRST) || !buffer_add(b, "/offers") ||
+      !exchange_add_segment(L, b, SLOT_SECOND) ||
+      !buffer_add(b, "/operations") || !exchange_add_segment(L, b, -1) ||
       !buffer_add(b, "?api-version=") ||
       !location_add_escaped(b, s->api_version, strlen(s->api_version)))
     return false;
@@ -324,7 +259,7 @@ static bool to_item(lua_State *L, struct transfer *t) {
   table_set_boolean(L, item, "changed", true);
   set_offer(L, item);
   table_get(L, item, "id");
-  if (!settings_id_fault(L, -1) && !set_item_location(L, &t->nodes, item))
+  if (!check_id_fault(L, -1) && !set_item_location(L, &t->nodes, item))
     return false;
   lua_settop(L, item);
   operation_set_type(L, item);
@@ -372,12 +307,12 @@ static bool build_list(lua_State *L, struct request *r) {
   if (!is_array(L))
     return fail_protocol(L, r, "unexpected_document",
                          "the list is not an array");
-  if (keep_items(L, r->transfer, request_settings(L)->status))
+  if (keep_items(L, r->transfer, exchange_settings(L)->status))
     return true;
   lua_newtable(L);
   lua_replace(L, SLOT_TABLE);
   r->cause = CAUSE_OUT_OF_MEMORY;
-  error_from_transfer(L, r);
+  failure_from_transfer(L, r);
   return false;
 }
 
@@ -484,9 +419,9 @@ bool response_build(lua_State *L, struct request *r) {
   if (is_whole(L, r))
     ok = build(L, r);
   else
-    error_from_transfer(L, r);
+    failure_from_transfer(L, r);
   if (!ok)
-    error_redact(L, r);
+    secret_redact(L, r);
   lua_settop(L, SLOT_TOP);
   return ok;
 }

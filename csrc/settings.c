@@ -7,314 +7,17 @@
  */
 #include "cpp.h"
 
-#include <limits.h>
-#include <math.h>
 #include <string.h>
 
 enum user_value { VALUES = 1, PARENT = 2 };
 
-/* Longest wait that is still told apart from for ever: 23 days, so that its
- * milliseconds fit into 32 bits. */
-#define MAX_SECONDS 2e6
-
-/* More is no id; it also keeps libcurl's int lengths whole. */
-#define MAX_ID 1024
-
-/* What a check is given: the option's name for its message, the value on top
- * of the stack, and the place in the struct. It leaves one value: what is to
- * be kept. */
 struct option {
   const char *name;
-  void (*check)(lua_State *L, const char *name, void *field);
+  check_option *check;
   size_t offset;
   int scope;
   bool transport; /* applied to the connection, not to the request */
 };
-
-static int type_error(lua_State *L, const char *name, const char *expected) {
-  return luaL_error(L, "option '%s': %s expected, got %s", name, expected,
-                    luaL_typename(L, -1));
-}
-
-static const char *check_text(lua_State *L, const char *name) {
-  size_t size;
-  const char *text;
-  if (lua_type(L, -1) != LUA_TSTRING)
-    type_error(L, name, "string");
-  text = lua_tolstring(L, -1, &size);
-  if (strlen(text) != size || strpbrk(text, "\r\n"))
-    luaL_error(L, "option '%s' holds a CR, LF or NUL", name);
-  return text;
-}
-
-static void check_string(lua_State *L, const char *name, void *field) {
-  const char *text = check_text(L, name);
-  if (!*text)
-    luaL_error(L, "option '%s' is empty", name);
-  *(const char **)field = text;
-}
-
-/* "" is a value of its own: no proxy at all. */
-static void check_proxy(lua_State *L, const char *name, void *field) {
-  *(const char **)field = check_text(L, name);
-}
-
-/* True for bytes that a header value may hold: no control characters. */
-bool settings_is_header_text(const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++)
-    if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-      return false;
-  return true;
-}
-
-static void check_header_value(lua_State *L, const char *name, void *field) {
-  check_string(L, name, field);
-  if (!settings_is_header_text(lua_tostring(L, -1), lua_rawlen(L, -1)))
-    luaL_error(L, "option '%s' holds a control character", name);
-}
-
-bool settings_is_callable(lua_State *L, int index) {
-  if (lua_isfunction(L, index))
-    return true;
-  if (luaL_getmetafield(L, index, "__call") == LUA_TNIL)
-    return false;
-  lua_pop(L, 1);
-  return true;
-}
-
-/* A token is never part of a message. */
-static void check_token(lua_State *L, const char *name, void *field) {
-  struct settings *s = field;
-  s->token = NULL;
-  s->token_function = settings_is_callable(L, -1);
-  if (s->token_function)
-    return;
-  if (lua_type(L, -1) != LUA_TSTRING)
-    type_error(L, name, "string or function");
-  check_header_value(L, name, &s->token);
-}
-
-static double check_number(lua_State *L, const char *what, int index) {
-  double value = lua_tonumber(L, index);
-  if (isnan(value))
-    luaL_error(L, "%s is NaN", what);
-  if (value < 0)
-    luaL_error(L, "%s is negative", what);
-  return value;
-}
-
-/* Seconds at a stack index, for arguments that are no option. */
-double settings_seconds(lua_State *L, int index, const char *what) {
-  if (lua_type(L, index) != LUA_TNUMBER)
-    luaL_error(L, "%s: number expected, got %s", what, luaL_typename(L, index));
-  return check_number(L, what, index);
-}
-
-static void check_seconds(lua_State *L, const char *name, void *field) {
-  const char *what = lua_pushfstring(L, "option '%s'", name);
-  double value;
-  lua_insert(L, -2);
-  if (lua_type(L, -1) != LUA_TNUMBER)
-    type_error(L, name, "number of seconds");
-  value = check_number(L, what, -1);
-  if (value == 0 || isinf(value))
-    luaL_error(L, "%s must be a finite number of seconds above 0", what);
-  lua_remove(L, -2);
-  *(double *)field = value < MAX_SECONDS ? value : MAX_SECONDS;
-}
-
-static lua_Integer check_integer(lua_State *L, const char *name,
-                                 lua_Integer max) {
-  int whole;
-  lua_Integer value = lua_tointegerx(L, -1, &whole);
-  if (lua_type(L, -1) != LUA_TNUMBER || !whole)
-    type_error(L, name, "whole number");
-  if (value < 1 || value > max)
-    luaL_error(L, "option '%s' must be from 1 to %I", name, max);
-  return value;
-}
-
-static void check_size(lua_State *L, const char *name, void *field) {
-  *(size_t *)field = (size_t)check_integer(L, name, INT_MAX);
-}
-
-static void check_count(lua_State *L, const char *name, void *field) {
-  *(long *)field = (long)check_integer(L, name, 100000);
-}
-
-static void check_boolean(lua_State *L, const char *name, void *field) {
-  if (!lua_isboolean(L, -1))
-    type_error(L, name, "boolean");
-  *(bool *)field = lua_toboolean(L, -1);
-}
-
-static void check_callable(lua_State *L, const char *name, void *field) {
-  if (!settings_is_callable(L, -1))
-    type_error(L, name, "function");
-  *(bool *)field = true;
-}
-
-static void check_http_version(lua_State *L, const char *name, void *field) {
-  const char *text = check_text(L, name);
-  if (strcmp(text, "1.1") != 0 && strcmp(text, "2") != 0)
-    luaL_error(L, "option '%s' must be \"1.1\" or \"2\", not \"%s\"", name,
-               text);
-  if (*text == '2' && !transfer_has_http2())
-    luaL_error(L, "option '%s': this libcurl has no HTTP/2", name);
-  *(enum http_version *)field = *text == '1' ? HTTP_1_1 : HTTP_2;
-}
-
-/* Replaces the text on top of the stack by its origin in the form that origins
- * are compared in; raises, naming `name`, where it is none. */
-void settings_check_origin(lua_State *L, const char *name) {
-  static const char *const why[] = {
-      [VERDICT_FOREIGN] = "not an http(s) URL", /* of no scheme we know */
-      [VERDICT_INSECURE] = "plain http is for loopback only",
-      [VERDICT_USER_INFO] = "user info is refused",
-      [VERDICT_INVALID] = "not an http(s) URL",
-      [VERDICT_NOT_ORIGIN] =
-          "a scheme, host and port only; no path, query or fragment",
-      [VERDICT_NO_MEMORY] = "out of memory"};
-  struct buffer origin = {0};
-  char text[300]; /* no host is longer, and nothing is left to free */
-  enum verdict verdict = origin_parse(lua_tostring(L, -1), &origin);
-  if (verdict == VERDICT_OK && origin.length >= sizeof text)
-    verdict = VERDICT_INVALID;
-  if (verdict == VERDICT_OK)
-    memcpy(text, origin.data, origin.length + 1);
-  buffer_free(&origin);
-  if (verdict != VERDICT_OK)
-    luaL_error(L, "option '%s': %s", name, why[verdict]);
-  lua_pop(L, 1);
-  lua_pushstring(L, text);
-}
-
-static void check_endpoint(lua_State *L, const char *name, void *field) {
-  check_string(L, name, field);
-  settings_check_origin(L, name);
-  *(const char **)field = lua_tostring(L, -1);
-}
-
-static void check_array(lua_State *L, const char *name, lua_Integer count) {
-  int array = lua_gettop(L);
-  for (lua_pushnil(L); lua_next(L, array); lua_pop(L, 1)) {
-    lua_Integer key = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
-    if (key < 1 || key > count)
-      luaL_error(L, "option '%s': the table is no array", name);
-  }
-}
-
-/* Joins an array into "a@x.com,b@y.com". */
-static void join_emails(lua_State *L, const char *name) {
-  luaL_Buffer joined;
-  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-  int array = lua_gettop(L);
-  check_array(L, name, count);
-  for (lua_Integer i = 1; i <= count; i++) {
-    if (lua_rawgeti(L, array, i) != LUA_TSTRING)
-      luaL_error(L, "option '%s': item %I: string expected, got %s", name, i,
-                 luaL_typename(L, -1));
-    check_text(L, name);
-    lua_pop(L, 1);
-  }
-  luaL_buffinit(L, &joined);
-  for (lua_Integer i = 1; i <= count; i++) {
-    if (i > 1)
-      luaL_addchar(&joined, ',');
-    lua_rawgeti(L, array, i);
-    luaL_addvalue(&joined);
-  }
-  luaL_pushresult(&joined);
-  lua_remove(L, array);
-}
-
-static void check_emails(lua_State *L, const char *name, void *field) {
-  if (lua_istable(L, -1))
-    join_emails(L, name);
-  else if (lua_type(L, -1) != LUA_TSTRING)
-    type_error(L, name, "string or array of strings");
-  *(const char **)field = check_text(L, name);
-}
-
-/* Headers that the module sets, and the option that changes each. */
-static const char *const own_headers[][2] = {
-    {"authorization", "token"},
-    {"x-ms-client-request-id", "client_request_id"},
-    {"user-agent", "user_agent"},
-    {"if-match", "if_match"},
-    {"proxy-authorization", "proxy"},
-    {"host", "endpoint"},
-    {"content-type", NULL},
-    {"content-length", NULL},
-    {"transfer-encoding", NULL},
-    {"connection", NULL},
-    {"expect", NULL},
-    {"accept", NULL},
-    {"accept-encoding", NULL}};
-
-static void refuse_own_header(lua_State *L, const char *header) {
-  for (size_t i = 0; i < sizeof own_headers / sizeof *own_headers; i++) {
-    const char *option = own_headers[i][1];
-    if (!curl_strequal(header, own_headers[i][0]))
-      continue;
-    if (option)
-      luaL_error(L, "option 'headers': '%s' is set by the option '%s'", header,
-                 option);
-    luaL_error(L, "option 'headers': '%s' is the module's own", header);
-  }
-}
-
-/* RFC 9110, 5.6.2: a field name is a token. */
-static bool is_header_name(const char *name, size_t size) {
-  static const char token[] = "!#$%&'*+-.^_`|~0123456789"
-                              "abcdefghijklmnopqrstuvwxyz"
-                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  return size > 0 && strlen(name) == size && strspn(name, token) == size;
-}
-
-/* Checks the pair at the top of the stack: key below value. */
-static void check_header(lua_State *L, const char *option) {
-  size_t size;
-  const char *text;
-  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-    luaL_error(L, "option '%s': a table of name = \"value\" expected", option);
-  text = lua_tolstring(L, -2, &size);
-  if (!is_header_name(text, size))
-    luaL_error(L, "option '%s': '%s' is not a header name", option, text);
-  refuse_own_header(L, text);
-  if (!settings_is_header_text(lua_tostring(L, -1), lua_rawlen(L, -1)))
-    luaL_error(L, "option '%s': the value of '%s' holds a control character",
-               option, text);
-}
-
-/* Pushes the line for the pair at the top of the stack. libcurl sends an empty
- * header where the line is "Name;". */
-static void push_header_line(lua_State *L) {
-  const char *value = lua_tostring(L, -1);
-  if (*value)
-    lua_pushfstring(L, "%s: %s", lua_tostring(L, -2), value);
-  else
-    lua_pushfstring(L, "%s;", lua_tostring(L, -2));
-}
-
-/* Renders {Name = "value"} as lines, each ending in NUL. */
-static void check_headers(lua_State *L, const char *name, void *field) {
-  int table = lua_gettop(L), lines = table + 1;
-  if (!lua_istable(L, table))
-    type_error(L, name, "table");
-  lua_pushliteral(L, "");
-  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-    check_header(L, name);
-    push_header_line(L);
-    lua_pushvalue(L, lines);
-    lua_insert(L, -2);
-    lua_pushlstring(L, "", 1);
-    lua_concat(L, 3);
-    lua_replace(L, lines);
-  }
-  lua_replace(L, table);
-  *(const char **)field = lua_tostring(L, table);
-}
 
 #define FIELD(name) offsetof(struct settings, name)
 
@@ -356,60 +59,14 @@ static const struct option *find_option(const char *name) {
   return NULL;
 }
 
-static int least(int a, int b, int c) {
-  int smaller = a < b ? a : b;
-  return smaller < c ? smaller : c;
-}
-
-/* Levenshtein's distance; a name too long to be a slip is far away. */
-static int distance(const char *a, const char *b) {
-  int row[33];
-  int width = (int)strlen(b);
-  if (width > 32 || strlen(a) > 32)
-    return INT_MAX;
-  for (int j = 0; j <= width; j++)
-    row[j] = j;
-  for (int i = 1; a[i - 1]; i++) {
-    int diagonal = row[0];
-    row[0] = i;
-    for (int j = 1; j <= width; j++) {
-      int above = row[j];
-      row[j] =
-          least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-      diagonal = above;
-    }
-  }
-  return row[width];
-}
-
-/* Keeps the candidate that is nearer to `name`, if it is near at all. */
-static const char *nearer(const char *name, const char *best,
-                          const char *candidate) {
-  int limit = best ? distance(name, best) : 4;
-  return distance(name, candidate) < limit ? candidate : best;
-}
-
-static int unknown(lua_State *L, const char *name, const char *nearest) {
-  if (nearest)
-    luaL_error(L, "unknown option '%s' (did you mean '%s'?)", name, nearest);
-  return luaL_error(L, "unknown option '%s'", name);
-}
-
-static const char *key_name(lua_State *L) {
-  if (lua_type(L, -2) != LUA_TSTRING)
-    luaL_error(L, "options are named by strings, not by a %s",
-               luaL_typename(L, -2));
-  return lua_tostring(L, -2);
-}
-
 static const struct option *known_option(lua_State *L, enum scope scope) {
-  const char *name = key_name(L), *nearest = NULL;
+  const char *name = check_key(L), *nearest = NULL;
   const struct option *option = find_option(name);
   if (!option) {
     for (int i = 0; i < OPTION_COUNT; i++)
       if (options[i].scope & (int)scope)
-        nearest = nearer(name, nearest, options[i].name);
-    unknown(L, name, nearest);
+        nearest = check_nearer(name, nearest, options[i].name);
+    check_unknown(L, name, nearest);
     return NULL;
   }
   if (!(option->scope & (int)scope))
@@ -418,19 +75,6 @@ static const struct option *known_option(lua_State *L, enum scope scope) {
                : option->scope & SCOPE_CALL ? "a call, not for cpp.client"
                                             : "client:operations only");
   return option;
-}
-
-/* Raises unless every key of a table is one of `names` (ended by NULL). */
-void settings_fields(lua_State *L, int table, const char *const names[]) {
-  table = lua_absindex(L, table);
-  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-    const char *name = key_name(L), *nearest = NULL;
-    const char *const *known = names;
-    while (*known && strcmp(*known, name) != 0)
-      nearest = nearer(name, nearest, *known++);
-    if (!*known)
-      unknown(L, name, nearest);
-  }
 }
 
 /* Checks the value on top of the stack, pops it and keeps it among the values
@@ -558,29 +202,4 @@ void settings_push(lua_State *L, int index, const char *option) {
     lua_getiuservalue(L, -1, PARENT);
     lua_remove(L, -2);
   }
-}
-
-/* Why the value at a stack index cannot be one path segment; NULL: it can. */
-const char *settings_id_fault(lua_State *L, int index) {
-  size_t size;
-  const char *id;
-  if (lua_type(L, index) != LUA_TSTRING)
-    return "is no string";
-  id = lua_tolstring(L, index, &size);
-  if (!size)
-    return "is empty";
-  if (strlen(id) != size || strpbrk(id, "\r\n"))
-    return "holds a CR, LF or NUL";
-  if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-    return "is '.' or '..', which no URL can hold as a path segment";
-  return size > MAX_ID ? "is longer than 1024 bytes" : NULL;
-}
-
-/* Raises unless the value is a string that can be one path segment. */
-void settings_check_id(lua_State *L, int index, const char *what) {
-  const char *fault = settings_id_fault(L, index);
-  if (lua_type(L, index) != LUA_TSTRING)
-    luaL_error(L, "%s: string expected, got %s", what, luaL_typename(L, index));
-  if (fault)
-    luaL_error(L, "%s %s", what, fault);
 }

@@ -115,7 +115,7 @@ static void add_proxy(luaL_Buffer *out, const char *proxy) {
 /* Pushes the proxy that is set for the exchange, fit to be shown. NULL, and nil
  * is pushed: none is. */
 static const char *push_proxy(lua_State *L, const struct transfer *t) {
-  const char *proxy = request_settings(L)->proxy;
+  const char *proxy = exchange_settings(L)->proxy;
   if (proxy && !origin_is_plain(t->text.data))
     return text_push_masked(L, proxy);
   lua_pushnil(L);
@@ -124,7 +124,7 @@ static const char *push_proxy(lua_State *L, const struct transfer *t) {
 
 /* What a cancel's answer says is in its headers: -i shows them. */
 static void push_curl_line(lua_State *L, const struct transfer *t) {
-  const struct settings *s = request_settings(L);
+  const struct settings *s = exchange_settings(L);
   const char *proxy = push_proxy(L, t);
   luaL_Buffer out;
   luaL_buffinit(L, &out);

@@ -81,6 +81,70 @@ describe("a source file", function()
   end
 end)
 
+describe("csrc/", function()
+  -- The files that the header declares, in its order; luaopen_cpp is above all.
+  local function house()
+    local header = assert(io.open "csrc/cpp.h"):read "a"
+    local order = {}
+    for name in header:gmatch "\n/%* %-%-%-%- ([%l_]+)%.c %-" do
+      table.insert(order, name)
+    end
+    table.insert(order, "cpp")
+    return order
+  end
+
+  -- What each object defines and needs, as nm has it.
+  local function symbols()
+    local output = lines [[
+      incdir=$(luarocks --lua-version 5.4 config variables.LUA_INCDIR)
+      folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT
+      for source in csrc/*.c; do
+        name=${source#csrc/}
+        cc -O0 -I"$incdir" -c "$source" -o "$folder/${name%.c}" || exit
+      done
+      cd "$folder" && nm --format=posix -g *]]
+    local defined, needed, object = {}, {}, nil
+    for _, line in ipairs(output) do
+      local name, kind = line:match "^(%S+) (%a)"
+      object = line:match "^([%l_]+):$" or object
+      if kind == "U" then
+        table.insert(needed, { object, name })
+      elseif kind then
+        defined[name] = object
+      end
+    end
+    return defined, needed
+  end
+
+  it("is declared file by file", function()
+    local order = house()
+    table.sort(order)
+    local names = {}
+    for i, name in ipairs(order) do
+      names[i] = ("csrc/%s.c"):format(name)
+    end
+    assert.same(lines "ls csrc/*.c", names)
+  end)
+
+  it("has no file that calls one above it", function()
+    local floor, upwards, calls = {}, {}, 0
+    for i, name in ipairs(house()) do
+      floor[name] = i
+    end
+    local defined, needed = symbols()
+    for _, need in ipairs(needed) do
+      local object, name = table.unpack(need)
+      local callee = defined[name]
+      calls = calls + (callee and 1 or 0)
+      if callee and floor[callee] >= floor[object] then
+        table.insert(upwards, ("%s.c calls %s of %s.c"):format(object, name, callee))
+      end
+    end
+    assert.is_true(calls > 100)
+    assert.same({}, upwards)
+  end)
+end)
+
 describe("cpp.so", function()
   it("exports luaopen_cpp alone", function()
     local names = lines("nm -D --defined-only --format=posix " .. library)

@@ -324,7 +324,7 @@ describe("options", function()
   end)
 
   it("of fetch_token are those that it knows", function()
-    local names = c_list("csrc/request.c", "static const char *const names[] = {")
+    local names = c_list("csrc/calls.c", "static const char *const names[] = {")
     assert.same(keys(set_of(names)), keys(fields_of "cpp.token_parameters"))
     assert.has_error(function() client:fetch_token { tenant = "t", secret = "s" } end,
       "unknown option 'secret'")
@@ -381,7 +381,7 @@ describe("words", function()
         codes[second or first] = second and first or kind
       end
     end
-    for _, path in ipairs { "error", "request", "response" } do
+    for _, path in ipairs { "calls", "error", "failure", "request", "response" } do
       path = "csrc/" .. path .. ".c"
       gather(path, 'error_set%(L, [^,]-,%s*"(%l+)",%s*"([%l%d_]+)"')
       gather(path, 'fail_protocol%(L, r,%s*"([%l%d_]+)"', "protocol")

@@ -22,9 +22,9 @@ static int build(lua_State *L) {
            statuses[(choice >> 3) % (sizeof statuses / sizeof *statuses)]);
   CHECK(feed_head(&transfer->answer, line, strlen(line)) > 0);
   CHECK(feed_body(&transfer->answer, input->data + 1, input->length - 1));
-  error_from_status(L, &r);
+  failure_from_status(L, &r);
   CHECK(lua_gettop(L) == SLOT_TOP);
-  error_redact(L, &r);
+  secret_redact(L, &r);
   CHECK(lua_gettop(L) == SLOT_TOP);
   CHECK(field_is(L, SLOT_TABLE, "status", LUA_TNUMBER));
   check_error(L, SLOT_TABLE);
