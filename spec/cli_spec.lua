@@ -3,7 +3,7 @@ local command = require "spec.cli.command"
 local emulator = require "cpp.emulator"
 local go_on = require "cpp.cli.go_on"
 local service = require "spec.cli.service"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local objects, offer, run = service.objects, service.offer, service.run
 local QUICK = service.QUICK

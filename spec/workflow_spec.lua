@@ -392,7 +392,9 @@ describe("workflow.problems", function()
   it("lets nothing through that a terminal would obey", function()
     assert.equal("[31mred ]0;title", text "\27[31mred&#27;]0;title&#7;")
     assert.equal("a b", text "a&#x9b;b")
-    assert.equal("txt.exe", text "txt\u{202e}.exe")
+    for _, hidden in ipairs { "\u{202e}", "&#x2028;", "&#x61c;", "&#x2066;" } do
+      assert.equal("txt .exe", text("txt" .. hidden .. ".exe"))
+    end
     assert.is_nil(text "&#0;&#xD800;&#99999999999;")
   end)
 

@@ -2,7 +2,7 @@ local console = require "cpp.cli.console"
 local lines = require "cpp.cli.lines"
 local progress = require "cpp.cli.progress"
 local screen = require "spec.cli.screen"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local STEPS = {
   { stepName = "Validation", status = "complete", progressPercentage = 100.0 },

@@ -1,7 +1,7 @@
 --- A terminal that remembers what stands on it: enough of one for live lines. It
 -- is a stream to write to. It never scrolls, and what is wider than it raises.
 
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local screen = {}
 screen.__index = screen

@@ -1,4 +1,4 @@
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 describe("text.clean", function()
   local CASES = {

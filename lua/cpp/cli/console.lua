@@ -1,7 +1,7 @@
 --- The two streams of the command. Results go to stdout, progress to stderr; on a
 -- terminal a block of live lines stands below everything that was printed.
 
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 ---@class cpp.cli.console
 --- Of the terminal; nil: there is none, or no live lines are wanted.

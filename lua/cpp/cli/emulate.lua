@@ -2,7 +2,7 @@
 
 local cpp = require "cpp"
 local failure = require "cpp.cli.failure"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 -- A publish that is at its certification, for hours to come.
 local PUBLISH = { running = "publish", elapsed = 21600, publish_seconds = 86400 }

@@ -1,7 +1,7 @@
 --- JSON lines: one object a line, with its fields in a fixed order.
 
 local cjson = require "cjson"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local events = {}
 

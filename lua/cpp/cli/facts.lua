@@ -1,6 +1,6 @@
 --- What a person is shown of an operation: clean text out of its document.
 
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local facts = {}
 

@@ -1,6 +1,6 @@
 --- The line to go on with in another process, or on another day.
 
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local go_on = {}
 

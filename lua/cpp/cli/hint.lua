@@ -1,7 +1,7 @@
 --- What to do about an error, where the command knows more than the service says.
 
 local jwt = require "cpp.cli.jwt"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local hint = {}
 

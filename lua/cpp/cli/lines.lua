@@ -2,7 +2,7 @@
 -- 5661…, Certification 40 %)" for a cancel, a bar for a wait.
 
 local facts = require "cpp.cli.facts"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 ---@alias cpp.cli.line
 ---| fun(row: cpp.cli.row, label: string, elapsed: number, view: cpp.cli.view?): string

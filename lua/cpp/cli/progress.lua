@@ -2,7 +2,7 @@
 -- each change.
 
 local lines = require "cpp.cli.lines"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 ---@class cpp.cli.progress
 ---@field console cpp.cli.console

@@ -1,7 +1,7 @@
 --- Results in words.
 
 local facts = require "cpp.cli.facts"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local report = {}
 

@@ -10,7 +10,7 @@ local hint = require "cpp.cli.hint"
 local progress = require "cpp.cli.progress"
 local task = require "cpp.task"
 local terminal = require "cpp.cli.terminal"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 local trace = require "cpp.cli.trace"
 local trouble = require "cpp.cli.trouble"
 

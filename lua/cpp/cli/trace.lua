@@ -1,6 +1,6 @@
 --- `--trace`: a line for each exchange, as a timeline.
 
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local trace = {}
 

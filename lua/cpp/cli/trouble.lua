@@ -2,7 +2,7 @@
 -- are told at once: nobody is to wait for the deadline in the dark.
 
 local job = require "cpp.workflow.job"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local trouble = {}
 

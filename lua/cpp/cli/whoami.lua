@@ -3,7 +3,7 @@
 local credential = require "cpp.credential"
 local events = require "cpp.cli.events"
 local jwt = require "cpp.cli.jwt"
-local text = require "cpp.cli.text"
+local text = require "cpp.text"
 
 local AUDIENCE = "https://cloudpartner.azure.com"
 

@@ -1,6 +1,8 @@
 --- The error messages of an operation as plain text. They are HTML that a
 -- server wrote: nothing of it may reach a terminal as it is.
 
+local text = require "cpp.text"
+
 local ENTITIES = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'", nbsp = " " }
 
 -- Elements after which a reader expects a gap; others vanish without one.
@@ -21,23 +23,15 @@ local function numeric_entity(hex, digits)
   return character(tonumber(digits, hex == "" and 10 or 16))
 end
 
-local function decode_entities(text)
-  text = text:gsub("&#([xX]?)(%x+);", numeric_entity)
-  return (text:gsub("&(%a+);", ENTITIES))
-end
-
--- ASCII's control characters, and in UTF-8 those of Latin-1 and those that
--- change the direction of the text.
-local function remove_controls(text)
-  text = text:gsub("%c", " "):gsub("\xC2[\x80-\x9F]", " ")
-  return (text:gsub("\xE2\x80[\xAA-\xAE\x8E\x8F]", ""):gsub("\xE2\x81[\xA6-\xA9]", ""))
+local function decode_entities(html)
+  html = html:gsub("&#([xX]?)(%x+);", numeric_entity)
+  return (html:gsub("&(%a+);", ENTITIES))
 end
 
 local function plain(html)
-  local text = html:gsub("<!%-%-.-%-%->", "")
-  text = text:gsub("</?(%a%w*)[^<>]*>", gap)
-  text = remove_controls(decode_entities(text)):gsub("\xC2\xA0", " ")
-  return (text:gsub("%s+", " "):match "^ ?(.-) ?$")
+  local shown = html:gsub("<!%-%-.-%-%->", ""):gsub("</?(%a%w*)[^<>]*>", gap)
+  shown = text.clean(decode_entities(shown)):gsub("\xC2\xA0", " ")
+  return (shown:gsub(" +", " "):match "^ ?(.-) ?$")
 end
 
 local function text_of(message)
@@ -55,9 +49,9 @@ end
 
 local function add(found, messages, step)
   for _, message in ipairs(type(messages) == "table" and messages or {}) do
-    local text = is_error(message) and text_of(message) or ""
-    if text ~= "" then
-      found[#found + 1] = { step = step, text = text }
+    local shown = is_error(message) and text_of(message) or ""
+    if shown ~= "" then
+      found[#found + 1] = { step = step, text = shown }
     end
   end
 end

@@ -23,7 +23,7 @@ function text.repair(value)
 end
 
 -- UTF-8 of the C1 control characters, of what separates lines, and of what turns
--- the direction of the text round.
+-- the direction of the text round. csrc/text.c has the same set.
 local HIDDEN = { "\xC2[\x80-\x9F]", "\u{61C}", "\xE2\x80[\x8E\x8F\xA8-\xAE]",
   "\xE2\x81[\xA6-\xA9]" }
 
