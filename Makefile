@@ -30,7 +30,7 @@ build/valgrind/.built: FLAGS = CFLAGS="-O1 -g -fPIC" \
 lua_modules/.built build/asan/.built build/poll/.built build/valgrind/.built: \
 		$(SOURCES)
 	$(LUAROCKS) make --tree "$(CURDIR)/$(@D)" $(ROCKSPEC) $(FLAGS)
-	@rm -f cpp.so csrc/*.o
+	@rm -rf cpp.so cpp csrc/*.o
 	@touch $@
 
 demo: packages-demo lua_modules/.built
@@ -171,4 +171,4 @@ release:
 	@$(LUA) .ci/release.lua $(ROCKSPEC)
 
 clean:
-	rm -rf lua_modules build cpp.so csrc/*.o
+	rm -rf lua_modules build cpp.so cpp csrc/*.o

@@ -57,6 +57,7 @@ build = {
       libdirs = { "$(CURL_LIBDIR)" },
       libraries = { "curl", "m" },
     },
+    ["cpp.system"] = { sources = { "csrc/system.c" } },
   },
   copy_directories = { "types" },
   install = {

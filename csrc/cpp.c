@@ -3,7 +3,6 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <signal.h>
 
 /* Registry key of the default client. */
 static char default_key;
@@ -80,24 +79,17 @@ static int poll(lua_State *L) {
   return calls_poll(L);
 }
 
-/* A write to a pipe that nobody reads any more fails from now on, where it
- * would have ended the process, whatever that had still to do. */
-static int ignore_sigpipe(lua_State *L) {
-  lua_pushboolean(L, signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+static int open_state(lua_State *L) {
+  lua_pushcfunction(L, operation_fold_word);
   return 1;
 }
 
-static int open_sigpipe(lua_State *L) {
-  lua_pushcfunction(L, ignore_sigpipe);
-  return 1;
-}
-
-/* require "cpp.sigpipe" --> function; apart from the module, for the command
- * alone: a library leaves its host's signals as they are. */
-static void offer_sigpipe(lua_State *L) {
+/* require "cpp.state" --> function; apart from the module, for our policy: the
+ * service's words are known in one place. */
+static void offer_state(lua_State *L) {
   if (lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE) == LUA_TTABLE) {
-    lua_pushcfunction(L, open_sigpipe);
-    lua_setfield(L, -2, "cpp.sigpipe");
+    lua_pushcfunction(L, open_state);
+    lua_setfield(L, -2, "cpp.state");
   }
   lua_pop(L, 1);
 }
@@ -118,7 +110,7 @@ LUAMOD_API int luaopen_cpp(lua_State *L) {
   request_register(L);
   client_register(L);
   calls_register(L);
-  offer_sigpipe(L);
+  offer_state(L);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, NULL); /* what lua-cjson calls cjson.null */
   lua_setfield(L, -2, "null");

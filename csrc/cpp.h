@@ -435,6 +435,7 @@ void operation_read(lua_State *L, int table, const char *word);
 void operation_remember(lua_State *L, int table);
 bool operation_to_object(lua_State *L);
 bool operation_matches(lua_State *L, const char *filter);
+int operation_fold_word(lua_State *L);
 
 /* ---- secret.c ------------------------------------------------------------ */
 

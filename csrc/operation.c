@@ -64,6 +64,12 @@ static enum state state_of(const char *word) {
   return UNKNOWN;
 }
 
+/* fold(word) --> the state that the service means by a word, else "unknown" */
+int operation_fold_word(lua_State *L) {
+  lua_pushstring(L, state_names[state_of(luaL_checkstring(L, 1))]);
+  return 1;
+}
+
 static bool is_done(enum state state) {
   return state == SUCCEEDED || state == FAILED || state == CANCELED;
 }

@@ -41,25 +41,34 @@ static void set_connection(lua_State *L, CURL *easy, bool connected) {
     table_set_string(L, lua_gettop(L), "address", address);
 }
 
-/* Pushes the event of an ended exchange: method, url, status, code of the
- * error, sent; the times of its stages in seconds from its start (dns, connect,
- * tls, first_byte, total); reused, protocol, address; the bytes of the bodies
- * (bytes_sent, bytes_received); request_id, client_request_id. */
+/* How it ended: status, the error's code and retryable, sent, retry_after. */
+static void set_end(lua_State *L, int event, const struct request *r) {
+  const struct transfer *t = r->transfer;
+  if (t->answer.status >= 200)
+    table_set_integer(L, event, "status", t->answer.status);
+  if (r->failed) {
+    table_copy(L, SLOT_TABLE, event, "code");
+    table_copy(L, SLOT_TABLE, event, "retryable");
+  }
+  table_set_boolean(L, event, "sent", t->answer.starts > 0);
+  exchange_set_pause(L, event, t);
+}
+
+/* Pushes the event of an ended exchange: method, url, what set_end sets; the
+ * times of its stages in seconds from its start (dns, connect, tls, first_byte,
+ * total); reused, protocol, address; the bytes of the bodies (bytes_sent,
+ * bytes_received); request_id, client_request_id. */
 void trace_push_event(lua_State *L, struct request *r) {
   const struct transfer *t = r->transfer;
   const char *request_id = answer_request_id(&t->answer);
   CURL *easy = t->easy;
   int event;
-  lua_createtable(L, 0, 18);
+  lua_createtable(L, 0, 20);
   event = lua_gettop(L);
   table_set_string(L, event, "method", t->answer.post ? "POST" : "GET");
   lua_pushlstring(L, t->text.data, t->text.length);
   lua_setfield(L, event, "url");
-  if (t->answer.status >= 200)
-    table_set_integer(L, event, "status", t->answer.status);
-  if (r->failed)
-    table_copy(L, SLOT_TABLE, event, "code");
-  table_set_boolean(L, event, "sent", t->answer.starts > 0);
+  set_end(L, event, r);
   if (request_id)
     table_set_string(L, event, "request_id", request_id);
   table_set_string(L, event, "client_request_id", t->lines.data + t->id);

@@ -153,6 +153,17 @@ describe("a request", function()
       tracing:cancel("contoso", "vm")
       assert.same({ "OfferNotFound", 404, "connection_lost" },
         { events[1].code, events[1].status, events[2].code, events[2].status })
+      assert.same({ false, true }, { events[1].retryable, events[2].retryable })
+    end)
+
+    it("with the pause that its answer asks for", function()
+      portal:answer(200, '{"status":"running"}', { ["Retry-After"] = "300" })
+      local tracing = traced()
+      assert(tracing:poll(portal.location))
+      portal:answer(200, '{"status":"running"}')
+      assert(tracing:poll(portal.location))
+      assert.same({ 300 }, { events[1].retry_after, events[2].retry_after })
+      assert.is_nil(events[1].retryable)
     end)
 
     it("as compressed: fewer bytes came than the body has", function()

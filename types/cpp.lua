@@ -248,8 +248,12 @@
 ---@field status? integer
 --- The code of the error, if the call ended in one.
 ---@field code? string
+--- Of that error: whether trying again may help.
+---@field retryable? boolean
 --- false: the request provably never left.
 ---@field sent boolean
+--- Seconds after which the service wants to be asked again.
+---@field retry_after? integer
 --- Name resolved.
 ---@field dns number
 --- TCP connected.

@@ -12,7 +12,7 @@ local trace = require "cpp.cli.trace"
 local workflow = require "cpp.workflow"
 
 ---@type fun()
-local ignore_sigpipe = require "cpp.sigpipe"
+local ignore_sigpipe = require "cpp.system".ignore_sigpipe
 
 -- Raised by on_change: with --no-wait there is nothing left to do.
 local ACCEPTED = {}
