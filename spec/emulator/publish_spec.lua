@@ -1,0 +1,87 @@
+local asking = require "spec.emulator.asking"
+
+local BODY, GUID, cancel, list = asking.BODY, asking.GUID, asking.cancel, asking.list
+local location_of, path_of, poll = asking.location_of, asking.path_of, asking.poll
+local post = asking.post
+
+describe("the emulator publishes", function()
+  local portal
+  local still, advance = asking.share(after_each, function(given)
+    portal = given
+  end)
+
+  local path = path_of "contoso/vm"
+
+  it("an idle offer, with a body that is not JSON", function()
+    still { running = false }
+    local answer = post(portal, path .. "publish", BODY)
+    assert.equal(202, answer.status)
+    assert.equal("Publish accepted", answer.output:match "\r\n\r\n(.*)$")
+    assert.truthy(location_of(answer):find(GUID, 1, true))
+    assert.same({ "a@x.com", "b@y.com" }, list(portal)[1].definition.metadata.emails)
+  end)
+
+  it("not while something runs", function()
+    assert.equal(409, post(still(), path .. "publish", BODY).status)
+  end)
+
+  it("again when a cancel has ended", function()
+    still { cancel_seconds = 60 }
+    cancel(portal)
+    assert.equal(409, post(portal, path .. "publish", BODY).status)
+    advance(60)
+    assert.equal(202, post(portal, path .. "publish", BODY).status)
+  end)
+
+  it("up to the publisher's signoff, then goes live", function()
+    still { signoff = true, publish_seconds = 600 }
+    assert.equal(400, post(portal, path .. "golive", "").status)
+    advance(600)
+    assert.equal(202, post(portal, path .. "golive", "").status)
+    assert.equal("completed", poll(portal).document.status)
+    assert.equal("production", list(portal)[1].slot)
+  end)
+
+  it("what a colleague starts when the run has ended", function()
+    still { cancel_seconds = 10, next = { id = "colleague" } }
+    cancel(portal)
+    advance(10)
+    assert.equal("canceled", poll(portal).document.status)
+    assert.equal("running", poll(portal, "colleague").document.status)
+  end)
+
+  -- What a patch says of `next` while its offer's last run is over.
+  for name, patch in pairs {
+    ["only that"] = { next = { id = "colleague" } },
+    ["with what runs"] = { next = { id = "colleague" }, running = "publish" },
+  } do
+    it("what a colleague starts after a run that is yet to start: " .. name, function()
+      still { publish_seconds = 600, elapsed = 600 }
+      portal:set("contoso/vm", { publish_seconds = 3600, elapsed = 0 })
+      portal:set("contoso/vm", patch)
+      assert.equal(404, poll(portal, "colleague").status)
+      if not patch.running then
+        post(portal, path_of "contoso/vm" .. "publish", BODY)
+      end
+      advance(3600)
+      assert.equal("running", poll(portal, "colleague").document.status)
+      assert.equal(3, #list(portal))
+    end)
+  end
+
+  it("nothing of a colleague's by what an offer's history holds", function()
+    still { running = false, history = { {} }, next = { id = "colleague" } }
+    assert.equal(404, poll(portal, "colleague").status)
+    assert.equal(1, #list(portal))
+  end)
+
+  it("what a colleague starts when a run ended before the next was announced", function()
+    still { publish_seconds = 600, next = { id = "first" } }
+    advance(600)
+    portal:set("contoso/vm", { next = { id = "second" } })
+    assert.equal("running", poll(portal, "first").document.status)
+    assert.equal(404, poll(portal, "second").status)
+    advance(600)
+    assert.equal("running", poll(portal, "second").document.status)
+  end)
+end)
