@@ -3,6 +3,7 @@
 -- to behave in every way that the service is known or feared to.
 
 local cjson = require "cjson"
+local application = require "cpp.emulator.application"
 local certificate = require "cpp.emulator.certificate"
 local ledger = require "cpp.emulator.ledger"
 local options = require "cpp.emulator.options"
@@ -65,8 +66,8 @@ local emulator = {}
 ---@field [string] cpp.no_such_option
 
 ---@class cpp.emulator.fault  the first fault in the list that strikes a request counts
---- The call: "cancel", "publish", "golive", "poll", "operations", "status", "token", or
---- "*" for all.
+--- The call: "cancel", "publish", "golive", "poll", "operations", "status", "token" (the
+--- directory's endpoints), "github", "pipelines", "identity", or "*" for all.
 ---@field on string
 ---@field offer? string  only for this "publisher/offer"
 ---@field skip? integer  requests to let pass first (default 0)
@@ -99,6 +100,17 @@ local emulator = {}
 --- Calls after which a token is refused, counted anew from now; -1 for no limit.
 ---@field token_calls? integer
 ---@field revoke? boolean  refuses every token given out so far
+--- Assertions of a federated identity that the directory trusts; replaces those it trusted,
+--- the one in `federated_file` included.
+---@field assertions? string[]
+--- Life of the assertions that GitHub and Pipelines hand out from now on, in real seconds.
+---@field assertion_seconds? integer
+--- How a token's life is told, in the answers of all routes: as each route does, or as a
+--- string, a number, a number with a fraction, null, or not at all.
+---@field expires_in? "usual"|"string"|"number"|"fraction"|"null"|"none"
+---@field expires_on? "usual"|"string"|"number"|"fraction"|"null"|"none"
+--- False: the host has no managed identity but the one with a client id.
+---@field system_identity? boolean
 
 --- Options of `emulator.start`.
 ---@class (exact) cpp.emulator.options
@@ -108,6 +120,15 @@ local emulator = {}
 ---@field speed? number  virtual seconds per real second (default 1)
 ---@field token_seconds? integer  life of an issued token, in real seconds (default 3599)
 ---@field token_calls? integer  calls that a token is good for (default -1: any number)
+--- The application's certificate: true to make one, or the path of a PEM file (default:
+--- it has none).
+---@field certificate? true|string
+---@field certificate_password? string  encrypts the key of the one that is made
+---@field assertions? string[]  trusted beside the one in `federated_file`
+---@field assertion_seconds? integer  (default 300)
+---@field expires_in? "usual"|"string"|"number"|"fraction"|"null"|"none"  (default "usual")
+---@field expires_on? "usual"|"string"|"number"|"fraction"|"null"|"none"  (default "usual")
+---@field system_identity? boolean  (default true)
 ---@field seed? integer  of ids and of shuffling (default: random)
 ---@field nginx? string  the program's path (default: searched)
 --- IPv4 addresses of this machine to listen on beside loopback, where whoever reaches
@@ -122,21 +143,22 @@ local emulator = {}
 ---@field tenant string  what the token endpoint accepts, with client_id and client_secret
 ---@field client_id string
 ---@field client_secret string  holds characters that a form must encode
----@field authority string  origin of the token endpoint: the endpoint itself
+---@field authority string  origin of the token endpoints: the endpoint itself
+--- File of the application's certificate; of one that is made, with its key.
+---@field certificate string|nil
+---@field federated_file string  holds an assertion that the directory trusts
+---@field github {url: string, token: string}  where GitHub hands out assertions
+---@field pipelines {url: string, token: string, service_connection: string}  Azure Pipelines
+--- Where a managed identity's token is asked for; `client_id` names the user-assigned one.
+---@field identity {endpoint: string, header: string, client_id: string}
 ---@field pid integer  nginx's process id
 ---@field folder string  its temporary folder
 ---@field private journal file*
 ---@field private server table
 ---@field private owner integer  the process that started it
+---@field private application table
 local portal = {}
 portal.__index = portal
-
-local IDENTITY = {
-  tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47",
-  client_id = "0f1e2d3c-4b5a-4697-8879-6a5b4c3d2e1f",
-  client_secret = "p+q&r%2B=s t/ü€",
-  object_id = "9a8b7c6d-5e4f-4031-9221-102132435465",
-}
 
 local TRIES = 20
 
@@ -201,10 +223,8 @@ end
 
 -- The journal's beginning: the portal, then its offers.
 local function write_journal(self, start, offers)
-  for name, value in pairs(IDENTITY) do
-    start[name] = value
-  end
-  start.endpoint = self.endpoint
+  start.endpoint, start.ids = self.endpoint, self.application.ids
+  start.thumbprints = self.application.thumbprints
   self.journal = assert(io.open(self.folder .. "/journal.jsonl", "w"))
   write_line(self, "*", start)
   self.known = {}
@@ -244,20 +264,32 @@ local function remove_folder(self)
   os.execute("rm -rf -- " .. shell.quote(self.folder))
 end
 
-local function prepare(self, given)
-  local nginx, missing = server.find(given.nginx)
-  if not nginx then
-    return nil, missing
-  end
+-- The files that a portal needs before it runs.
+local function make_files(self, given)
   local message
   self.folder, message = make_folder()
   if self.folder and given.tls then
     local made
     made, message = certificate.make(self.folder, given.addresses or {})
     self.ca_file = self.folder .. "/ca.pem"
-    return made and nginx, message
+    if not made then
+      return nil, message
+    end
   end
-  return self.folder and nginx, message
+  if self.folder then
+    self.application, message = application.make(self.folder, given)
+  end
+  return self.application, message
+end
+
+local function prepare(self, given)
+  local nginx, message = server.find(given.nginx)
+  if nginx then
+    local made
+    made, message = make_files(self, given)
+    nginx = made and nginx
+  end
+  return nginx, message
 end
 
 local function check_offers(offers)
@@ -288,14 +320,16 @@ function emulator.start(given)
   local self = { owner = own_pid() }
   local nginx, message = prepare(self, given)
   if nginx then
+    start.assertions = self.application.assertions
     self.server, message = run(self, nginx, start, given)
   end
   if not self.server then
     return self.folder and remove_folder(self) and nil, message
   end
-  self.token, self.pid, self.authority = self.server.token, self.server.pid, self.endpoint
-  self.tenant, self.client_id = IDENTITY.tenant, IDENTITY.client_id
-  self.client_secret = IDENTITY.client_secret
+  self.token, self.pid = self.server.token, self.server.pid
+  for name, value in pairs(application.fields(self.application, self.endpoint)) do
+    self[name] = value
+  end
   setmetatable(self, portal)
   return self
 end
@@ -320,6 +354,21 @@ function portal:set(name, settings)
   assert(self.journal:flush())
 end
 
+--- The variables in which automation finds a route to a token, for a process of its own:
+--- "token" (CPP_TOKEN), "secret", "certificate", "workload" (a federated file), "github",
+--- "pipelines" or "identity" (managed); and those that lead to this portal. "certificate"
+--- lacks its own where the portal was started without one.
+---@param route string
+---@return table<string, string>
+function portal:environment(route)
+  check_open(self)
+  local variables = application.environment(self.application, self, route)
+  if not variables then
+    error(("there is no route '%s'"):format(tostring(route)), 2)
+  end
+  return variables
+end
+
 ---@class cpp.emulator.counts
 ---@field requests integer  all
 ---@field cancels integer  POSTs received, whatever became of them
@@ -330,7 +379,10 @@ end
 ---@field polls integer
 ---@field lists integer
 ---@field statuses integer
----@field tokens integer
+---@field tokens integer  requests to the directory's endpoints, v1 and v2
+---@field github integer  requests for an assertion
+---@field pipelines integer  requests for an assertion
+---@field identity integer  requests for a managed identity's token
 ---@field unknown integer
 
 ---@class cpp.emulator.ledger: cpp.emulator.counts

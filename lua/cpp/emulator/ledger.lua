@@ -7,6 +7,7 @@ local ledger = {}
 local COUNTERS = {
   cancel = "cancels", publish = "publishes", golive = "golives", poll = "polls",
   operations = "lists", status = "statuses", token = "tokens", unknown = "unknown",
+  github = "github", pipelines = "pipelines", identity = "identity",
 }
 
 local function new_counts()

@@ -153,7 +153,7 @@ end
 
 local FAULT = {
   on = any_of("cancel", "publish", "golive", "poll", "operations", "status", "token",
-    "*"),
+    "github", "pipelines", "identity", "*"),
   offer = string, skip = integer_from(0, math.maxinteger), times = count,
   probability = probability, seed = integer_from(0, 2 ^ 31 | 0),
   drop = any_of("before", "after"), reset = boolean, when = any_of("before", "after"),
@@ -175,9 +175,14 @@ local function fault(given, i)
   return result
 end
 
+local life = integer_from(1, 2 ^ 31 | 0)
+local shape = any_of("usual", "string", "number", "fraction", "null", "none")
+
 local PORTAL = {
   faults = array_of(any_table), speed = seconds, advance = seconds,
-  token_seconds = integer_from(1, 2 ^ 31 | 0), token_calls = count, revoke = boolean,
+  token_seconds = life, token_calls = count, revoke = boolean,
+  assertions = array_of(string), assertion_seconds = life, expires_in = shape,
+  expires_on = shape, system_identity = boolean,
 }
 
 --- Checks portal-wide settings.
@@ -194,16 +199,32 @@ end
 
 local START = {
   tls = boolean, offers = any_table, seed = integer_from(0, 2 ^ 31 | 0), nginx = string,
-  faults = any_table, speed = seconds, token_seconds = PORTAL.token_seconds,
-  token_calls = count, addresses = array_of(string),
+  addresses = array_of(string), certificate = either(any_of(true), string),
+  certificate_password = string, assertions = PORTAL.assertions,
 }
 
+-- Portal-wide settings that a start may bring, with what they are otherwise.
+local START_DEFAULTS = {
+  faults = {}, speed = 1, token_seconds = 3599, token_calls = -1, assertion_seconds = 300,
+  expires_in = "usual", expires_on = "usual", system_identity = true,
+}
+for name in pairs(START_DEFAULTS) do
+  START[name] = PORTAL[name]
+end
+
 --- Checks the options of `emulator.start`.
+-- @return table  the portal-wide settings to start with
 function options.start(given)
   check_fields(given, START, "the emulator's options")
-  local portal = { faults = {}, speed = 1, token_seconds = 3599, token_calls = -1 }
-  for name in pairs(portal) do
-    portal[name] = given[name] or portal[name]
+  if given.certificate_password and given.certificate ~= true then
+    error("'certificate_password' is for 'certificate = true'", 0)
+  end
+  local portal = {}
+  for name, value in pairs(START_DEFAULTS) do
+    portal[name] = value
+    if given[name] ~= nil then
+      portal[name] = given[name]
+    end
   end
   return options.portal(portal)
 end

@@ -19,6 +19,7 @@ pid nginx.pid;
 error_log error.log warn;
 env CPP_EMULATOR_FOLDER;
 env CPP_EMULATOR_PARENT;
+env PATH;
 events { worker_connections 4096; }
 http {
   access_log off;

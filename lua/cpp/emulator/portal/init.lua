@@ -4,6 +4,7 @@ local ffi = require "ffi"
 local ledger = require "cpp.emulator.portal.ledger"
 local request = require "cpp.emulator.portal.request"
 local state = require "cpp.emulator.portal.state"
+local tokens = require "cpp.emulator.portal.tokens"
 
 local portal = {}
 
@@ -52,7 +53,7 @@ end
 
 -- The parent waits for this line.
 local function announce()
-  io.stdout:write("ready ", state.tokens.standing, "\n")
+  io.stdout:write("ready ", tokens.standing, "\n")
   io.stdout:flush()
 end
 

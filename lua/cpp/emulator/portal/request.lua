@@ -2,19 +2,23 @@
 -- record, answer.
 
 local clock = require "cpp.emulator.portal.clock"
+local directory = require "cpp.emulator.portal.directory"
 local faults = require "cpp.emulator.portal.faults"
+local issuers = require "cpp.emulator.portal.issuers"
 local json = require "cpp.emulator.portal.json"
 local ledger = require "cpp.emulator.portal.ledger"
 local route = require "cpp.emulator.portal.route"
 local service = require "cpp.emulator.portal.service"
 local state = require "cpp.emulator.portal.state"
+local tokens = require "cpp.emulator.portal.tokens"
 
 local request = {}
 
 local CLOSE = 444 -- nginx: end the connection, or the HTTP/2 stream, unanswered
 
 local HEADERS = { "content-length", "content-type", "transfer-encoding", "if-match",
-  "user-agent", "accept", "accept-encoding" }
+  "user-agent", "accept", "accept-encoding", "authorization", "x-ms-client-request-id",
+  "x-tfs-fedauthredirect", "x-identity-header" }
 
 -- A header that came twice is shown joined.
 local function header(headers, name)
@@ -35,8 +39,7 @@ local function parse()
   for _, name in ipairs(HEADERS) do
     self[name:gsub("-", "_")] = header(headers, name)
   end
-  self.authorization = header(headers, "authorization")
-  self.client_request_id = header(headers, "x-ms-client-request-id")
+  self.client_request_id = self.x_ms_client_request_id
   self.request_id = state.random:guid()
   self.offer = find_offer(self)
   return self
@@ -50,16 +53,22 @@ local function read_body(self)
   end
 end
 
+-- The calls by which a client gets a token, and so needs none.
+local OPEN = {
+  token = directory.answer, github = issuers.github, pipelines = issuers.pipelines,
+  identity = issuers.identity,
+}
+
 -- What the service says when nothing is wrong with its front end.
 local function handle(self)
   if self.call == "unknown" then
     return { status = 404, document = { Message = "No HTTP resource was found." } }
   elseif not self.method_allowed then
     return { status = 405, document = { Message = "The method is not supported." } }
-  elseif self.call == "token" then
-    return state.tokens.endpoint(self)
+  elseif OPEN[self.call] then
+    return OPEN[self.call](self)
   end
-  local reason = state.tokens.refuse(self.authorization)
+  local reason = tokens.refuse(self.authorization)
   if reason then
     return { status = 401, document = { Message = reason },
       headers = { ["WWW-Authenticate"] = "Bearer" } }
@@ -111,7 +120,7 @@ local function record(self, reply, fault)
     content_type = self.content_type, content_length = tonumber(self.content_length),
     if_match = self.if_match, user_agent = self.user_agent, accept = self.accept,
     accept_encoding = self.accept_encoding,
-    body = self.call ~= "token" and self.body or nil,
+    body = not OPEN[self.call] and self.body or nil,
   }
 end
 

@@ -8,6 +8,7 @@ local route = {}
 local METHODS = {
   cancel = "POST", publish = "POST", golive = "POST", token = "POST",
   poll = "GET", operations = "GET", status = "GET",
+  github = "GET", pipelines = "POST", identity = "GET",
 }
 local OFFER_CALLS = { cancel = "cancel", publish = "publish", golive = "golive",
   status = "status" }
@@ -49,20 +50,41 @@ local function by_offer(segments)
   return found.call and found
 end
 
+-- /{tenant}/oauth2/token and /{tenant}/oauth2/v2.0/token
+local function by_tenant(segments)
+  local version = #segments == 3 and "v1" or segments[3] == "v2.0" and "v2"
+  if version and segments[#segments] == "token" then
+    return { call = "token", tenant = segments[1], version = version }
+  end
+end
+
+-- Where GitHub, Azure Pipelines and a host with a managed identity are asked.
+local function by_issuer(segments)
+  local first, second, last = segments[1], segments[2], segments[#segments]
+  if #segments == 2 and first == "actions" and second == "idtoken" then
+    return { call = "github" }
+  elseif #segments == 2 and first == "msi" and second == "token" then
+    return { call = "identity" }
+  elseif segments[3] == "_apis" and last == "oidctoken" then
+    return { call = "pipelines" }
+  end
+end
+
 local function find(segments)
   local first, second, fourth = segments[1], segments[2], segments[4]
   if first == "api" and second == "operations" then
     return by_number(segments)
   elseif first == "api" and second == "publishers" and fourth == "offers" then
     return by_offer(segments)
-  elseif #segments == 3 and segments[2] == "oauth2" and segments[3] == "token" then
-    return { call = "token", tenant = segments[1] }
+  elseif second == "oauth2" and #segments <= 4 then
+    return by_tenant(segments)
   end
+  return by_issuer(segments)
 end
 
 --- @param uri string  the target as received, query and all
 -- @return table  call ("unknown" when it is none), publisher, offer_name, operation,
---   number, slot, tenant, method_allowed; query and query_counts unless malformed
+--   number, slot, tenant, version, method_allowed; query and query_counts unless malformed
 function route.parse(uri, method)
   local path, query = uri:match "^([^?]*)%??(.*)$"
   local segments = split(path)

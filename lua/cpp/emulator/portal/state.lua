@@ -1,26 +1,37 @@
 --- What the portal knows: its offers, tokens and faults, and the journal through
 -- which the parent process changes them.
 
+local assertions = require "cpp.emulator.portal.assertions"
 local clock = require "cpp.emulator.portal.clock"
+local directory = require "cpp.emulator.portal.directory"
 local faults = require "cpp.emulator.portal.faults"
+local issuers = require "cpp.emulator.portal.issuers"
 local json = require "cpp.emulator.portal.json"
 local offer = require "cpp.emulator.portal.offer"
 local random = require "cpp.emulator.portal.random"
 local tokens = require "cpp.emulator.portal.tokens"
 
 local state = {
-  offers = {}, by_guid = {}, publishers = {}, tokens = tokens, endpoint = "",
+  offers = {}, by_guid = {}, publishers = {}, endpoint = "",
 }
 
 ---@type file*
 local journal
 local unread = ""
 
+-- The journal's first line.
+local function start(patch)
+  state.endpoint = patch.endpoint
+  state.random = random.new(patch.seed)
+  tokens.start(state.random, patch.ids)
+  assertions.start(state.random, patch.ids, patch.thumbprints)
+  directory.start(state.random, patch.ids)
+  issuers.start(patch.ids)
+end
+
 local function change_portal(patch)
   if patch.endpoint then
-    state.endpoint = patch.endpoint
-    state.random = random.new(patch.seed)
-    tokens.start(state.random, patch)
+    start(patch)
   end
   if patch.speed then
     clock.set_speed(patch.speed)
@@ -32,6 +43,8 @@ local function change_portal(patch)
     faults.set(patch.faults)
   end
   tokens.change(patch)
+  assertions.change(patch)
+  issuers.change(patch)
 end
 
 local function change_offer(name, patch)
