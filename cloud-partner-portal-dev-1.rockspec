@@ -30,7 +30,7 @@ build = {
   modules = {
     cpp = {
       sources = {
-        "csrc/buffer.c",
+        "csrc/bearer.c", "csrc/buffer.c",
         "csrc/calls.c",
         "csrc/check.c",
         "csrc/client.c",

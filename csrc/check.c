@@ -71,13 +71,25 @@ bool check_is_callable(lua_State *L, int index) {
 /* A token is never part of a message. */
 void check_token(lua_State *L, const char *name, void *field) {
   struct settings *s = field;
-  s->token = NULL;
+  s->token = s->token_fault = NULL;
   s->token_function = check_is_callable(L, -1);
   if (s->token_function)
     return;
   if (lua_type(L, -1) != LUA_TSTRING)
     type_error(L, name, "string or function");
-  check_header_value(L, name, &s->token);
+  s->token_fault = bearer_trim(L);
+  if (s->token_fault)
+    luaL_error(L, "option '%s' %s", name, s->token_fault);
+  s->token = lua_tostring(L, -1);
+}
+
+/* The same of CPP_TOKEN, which is nobody's wrong use: the calls that need it
+ * fail, and nothing raises. */
+void check_token_variable(lua_State *L, const char *name, void *field) {
+  struct settings *s = field;
+  (void)name;
+  s->token_fault = bearer_trim(L);
+  s->token = s->token_fault ? NULL : lua_tostring(L, -1);
 }
 
 static double check_number(lua_State *L, const char *what, int index) {

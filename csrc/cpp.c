@@ -84,12 +84,20 @@ static int open_state(lua_State *L) {
   return 1;
 }
 
-/* require "cpp.state" --> function; apart from the module, for our policy: the
- * service's words are known in one place. */
-static void offer_state(lua_State *L) {
+static int open_bearer(lua_State *L) {
+  lua_pushcfunction(L, bearer_check);
+  return 1;
+}
+
+/* require "cpp.state", require "cpp.bearer" --> function; apart from the
+ * module, for our policy: the service's words, and what a token is, are known
+ * in one place. */
+static void offer_functions(lua_State *L) {
   if (lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE) == LUA_TTABLE) {
     lua_pushcfunction(L, open_state);
     lua_setfield(L, -2, "cpp.state");
+    lua_pushcfunction(L, open_bearer);
+    lua_setfield(L, -2, "cpp.bearer");
   }
   lua_pop(L, 1);
 }
@@ -110,7 +118,7 @@ LUAMOD_API int luaopen_cpp(lua_State *L) {
   request_register(L);
   client_register(L);
   calls_register(L);
-  offer_state(L);
+  offer_functions(L);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, NULL); /* what lua-cjson calls cjson.null */
   lua_setfield(L, -2, "null");

@@ -227,9 +227,10 @@ enum http_version { HTTP_ANY, HTTP_1_1, HTTP_2 };
 /* Checked options. The strings belong to Lua: the userdata that holds this
  * struct keeps them, and the settings that it was derived from, alive. */
 struct settings {
-  unsigned long profile; /* equal profiles: equal transport options */
-  const char *endpoint;  /* an origin: scheme://host[:port], no slash */
-  const char *token;     /* NULL: none, or a function */
+  unsigned long profile;   /* equal profiles: equal transport options */
+  const char *endpoint;    /* an origin: scheme://host[:port], no slash */
+  const char *token;       /* NULL: none, or a function */
+  const char *token_fault; /* what is wrong with CPP_TOKEN; NULL: nothing */
   const char *api_version;
   const char *notification_emails;
   const char *if_match;
@@ -364,6 +365,11 @@ bool text_push_redacted(lua_State *L, const char *text, size_t size,
                         const char *secret, size_t length);
 const char *text_push_masked(lua_State *L, const char *text);
 
+/* ---- bearer.c ---------------------------------------------------------- */
+
+const char *bearer_trim(lua_State *L);
+int bearer_check(lua_State *L);
+
 /* ---- check.c ------------------------------------------------------------- */
 
 const char *check_id_fault(lua_State *L, int index);
@@ -382,7 +388,8 @@ typedef void check_option(lua_State *L, const char *name, void *field);
 
 check_option check_string, check_header_value, check_boolean, check_callable,
     check_size, check_count, check_seconds, check_endpoint, check_token,
-    check_emails, check_headers, check_proxy, check_http_version;
+    check_token_variable, check_emails, check_headers, check_proxy,
+    check_http_version;
 
 /* ---- settings.c ---------------------------------------------------------- */
 

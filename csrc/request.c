@@ -184,6 +184,12 @@ static int refuse_token(lua_State *L, const char *code, const char *message) {
   return request_refuse(L);
 }
 
+/* What `name` holds is no token. */
+static int refuse_text(lua_State *L, const char *name, const char *fault) {
+  lua_pushfstring(L, "%s %s", name, fault);
+  return refuse_token(L, "invalid_token", lua_tostring(L, -1));
+}
+
 /* Takes over the error of the exchange that failed to fetch a token. */
 static void copy_reason(lua_State *L, int reason) {
   static const char *const kept[] = {"code",      "message",     "status",
@@ -210,8 +216,7 @@ static int refuse_reason(lua_State *L, int reason) {
 
 /* Continuation of the token function: its two results are on top. */
 static int token_given(lua_State *L, int status, lua_KContext context) {
-  size_t size;
-  const char *token;
+  const char *fault;
   (void)status, (void)context;
   client_check_owner(L, request_of(L)->client);
   lua_settop(L, SLOT_TOP + 2);
@@ -220,17 +225,19 @@ static int token_given(lua_State *L, int status, lua_KContext context) {
   if (lua_type(L, SLOT_TOP + 1) != LUA_TSTRING)
     return refuse_token(L, "invalid_token",
                         "the token function returned no string");
-  token = lua_tolstring(L, SLOT_TOP + 1, &size);
-  if (!size || !check_is_header_text(token, size))
-    return refuse_token(L, "invalid_token",
-                        "the token is empty or holds a control character");
-  return launch(L, token);
+  lua_settop(L, SLOT_TOP + 1);
+  fault = bearer_trim(L);
+  if (fault)
+    return refuse_text(L, "the token function's token", fault);
+  return launch(L, lua_tostring(L, -1));
 }
 
 static int ask_token(lua_State *L) {
   const struct settings *s = exchange_settings(L);
   if (s->token)
     return launch(L, s->token);
+  if (s->token_fault)
+    return refuse_text(L, "CPP_TOKEN", s->token_fault);
   if (!s->token_function)
     return refuse_token(L, "no_token",
                         "no token: set the option 'token' or CPP_TOKEN");

@@ -118,10 +118,13 @@ static struct settings *push_settings(lua_State *L) {
 }
 
 /* Where the environment stands in for an option that is not given. */
-static const char *const environment[][2] = {{"endpoint", "CPP_ENDPOINT"},
-                                             {"token", "CPP_TOKEN"},
-                                             {"ca_file", "SSL_CERT_FILE"},
-                                             {"ca_path", "SSL_CERT_DIR"}};
+static const struct {
+  const char *name, *variable;
+  check_option *check; /* NULL: the option's own */
+} environment[] = {{"endpoint", "CPP_ENDPOINT", NULL},
+                   {"token", "CPP_TOKEN", check_token_variable},
+                   {"ca_file", "SSL_CERT_FILE", NULL},
+                   {"ca_path", "SSL_CERT_DIR", NULL}};
 
 /* Whether an option is given, or one that stands in for it: the one of the two
  * CA options that is given replaces the system's store as a whole. */
@@ -141,12 +144,15 @@ static bool is_given(lua_State *L, int given, const char *name) {
 static void apply_environment(lua_State *L, struct settings *s, int given,
                               int values) {
   for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
-    const char *text = getenv(environment[i][1]);
-    const char *name = environment[i][0];
-    if (!text || !*text || is_given(L, given, name))
+    const char *text = getenv(environment[i].variable);
+    struct option option;
+    if (!text || !*text || is_given(L, given, environment[i].name))
       continue;
+    option = *find_option(environment[i].name);
+    if (environment[i].check)
+      option.check = environment[i].check;
     lua_pushstring(L, text);
-    apply(L, s, find_option(name), environment[i][1], values);
+    apply(L, s, &option, environment[i].variable, values);
   }
 }
 

@@ -43,8 +43,11 @@
 --- http is for loopback only. Default: the environment's CPP_ENDPOINT, else
 --- "https://cloudpartner.azure.com".
 ---@field endpoint? string
---- Bearer token, or where it comes from. Default: the environment's CPP_TOKEN;
---- without either, a call fails: `credential`, `no_token`.
+--- Bearer token, or where it comes from. White space and a byte order mark
+--- around it are dropped; what is no token (quotes, `Bearer `, az's JSON, a line
+--- break within) raises. Default: the environment's CPP_TOKEN, of which the same
+--- is an error of the calls that need it: `credential`, `invalid_token`. Without
+--- either, a call fails: `credential`, `no_token`.
 ---@field token? string|cpp.token_function|cpp.credential
 --- Query parameter api-version, for calls and for locations that lack it.
 --- Default: "2017-10-31", the only one documented by Microsoft.
@@ -342,7 +345,7 @@
 ---| "invalid_location" # origin: not a URL
 ---| "user_info" # origin: user:password@ in the URL
 ---| "no_token" # credential: none was given
----| "invalid_token" # credential: empty, no string, or with control characters
+---| "invalid_token" # credential: no string, or no bearer token; the message names what held it
 ---| "az_not_found" # credential: the Azure CLI is not installed
 ---| "az_failed" # credential: the Azure CLI gave no token; the message is its own
 ---| "closed" # closed
