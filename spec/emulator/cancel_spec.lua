@@ -61,6 +61,15 @@ describe("the emulator cancels", function()
     assert.equal("completed", follow(portal, cancel(portal)).document.status)
   end)
 
+  it("what completes some time after it was accepted", function()
+    still { too_late = 30, cancel_seconds = 60 }
+    local answer = cancel(portal)
+    advance(29)
+    assert.equal("running", follow(portal, answer).document.status)
+    advance(1)
+    assert.equal("completed", follow(portal, answer).document.status)
+  end)
+
   it("in vain where the service gives up", function()
     still { cancelable = false, names = "own" }
     local answer = cancel(portal)
@@ -85,7 +94,48 @@ describe("the emulator cancels", function()
     cancel(portal)
     advance(1)
     assert.equal("canceled", poll(portal).document.status)
-    assert.equal(2, portal:ledger().acted)
+    assert.same({ 1, 1 }, { portal:ledger().acted, portal:ledger().repeated })
+  end)
+
+  it("again what an earlier cancel gave up", function()
+    still { cancelable = false, cancel_seconds = 60 }
+    cancel(portal)
+    advance(60)
+    cancel(portal)
+    assert.same({ 2, 0 }, { portal:ledger().acted, portal:ledger().repeated })
+  end)
+
+  it("nothing where it refuses an idle offer's", function()
+    still { running = false, refuse_idle = 409 }
+    local answer = cancel(portal)
+    assert.equal(409, answer.status)
+    assert.equal("InvalidOperation", answer.document.error.code)
+    assert.is_nil(location_of(answer))
+    assert.same({ 1, 0, 0 }, { portal:ledger().cancels, portal:ledger().acted,
+      portal:ledger().idle })
+    portal:set("contoso/vm", { running = "publish" })
+    assert.equal(202, cancel(portal).status)
+  end)
+
+  it("once where it refuses a repeated one", function()
+    still { cancel_seconds = 60, refuse_repeated = 400 }
+    assert.equal(202, cancel(portal).status)
+    local answer = cancel(portal)
+    assert.equal(400, answer.status)
+    assert.equal("OperationInProgress", answer.document.error.code)
+    assert.same({ 1, 0 }, { portal:ledger().acted, portal:ledger().repeated })
+    advance(60)
+    assert.equal("canceled", poll(portal).document.status)
+    assert.equal(202, cancel(portal).status)
+  end)
+
+  it("with a 200 that acts later", function()
+    still { synchronous = 3 }
+    assert.equal(200, cancel(portal).status)
+    advance(2)
+    assert.equal("running", poll(portal).document.status)
+    advance(1)
+    assert.equal("canceled", poll(portal).document.status)
   end)
 
   it("and shows so in cancellationRequestState", function()

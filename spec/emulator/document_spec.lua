@@ -88,6 +88,73 @@ describe("the emulator shows an operation", function()
     assert.equal("", answer.body)
   end)
 
+  it("late, and not at all before it is known", function()
+    still { running = false, document_lag = 30, cancel_seconds = 0 }
+    portal:set("contoso/vm", { running = "publish", id = GUID })
+    assert.equal(404, poll(portal).status)
+    advance(30)
+    assert.equal("running", poll(portal).document.status)
+    cancel(portal)
+    advance(29)
+    assert.equal("running", poll(portal).document.status)
+    advance(1)
+    assert.equal("canceled", poll(portal).document.status)
+  end)
+
+  it("late with what its cancel changed", function()
+    still { document_lag = 30, cancel_seconds = 60 }
+    advance(30)
+    cancel(portal)
+    assert.equal("canCancel", poll(portal).document.cancellationRequestState)
+    advance(30)
+    assert.equal("cancelRequested", poll(portal).document.cancellationRequestState)
+  end)
+
+  it("by turns as it is and as it was", function()
+    still { document_lag = 3600, replicas = "alternating", elapsed = 7200,
+      cancel_seconds = 0 }
+    cancel(portal)
+    local seen = {}
+    for i = 1, 4 do
+      seen[i] = poll(portal).document.status
+    end
+    assert.same({ "canceled", "running", "canceled", "running" }, seen)
+  end)
+
+  it("with progress that is another at every look", function()
+    still { moving = true, elapsed = 1, cancel_seconds = 0 }
+    local seen = {}
+    for i = 1, 3 do
+      seen[i] = math.tointeger(poll(portal).document.steps[1].progressPercentage)
+    end
+    assert.same({ 0, 1, 2 }, seen)
+    cancel(portal)
+    assert.equal(poll(portal).body, poll(portal).body)
+  end)
+
+  it("with a Retry-After at every look", function()
+    still { retry_after = "7" }
+    local path = path_of "contoso/vm"
+    for _, look in ipairs { "operations/" .. GUID, "submissions/", "status" } do
+      assert.equal("7", get(portal, path .. look).headers["retry-after"])
+    end
+    assert.is_nil(cancel(portal).headers["retry-after"])
+    portal:set("contoso/vm", { retry_after = false })
+    assert.is_nil(poll(portal).headers["retry-after"])
+  end)
+
+  it("behind a byte order mark, as everything that is JSON", function()
+    still({}, { byte_order_mark = true })
+    for _, look in ipairs { "operations/" .. GUID, "submissions/", "status",
+      "operations/none" } do
+      local body = get(portal, path_of "contoso/vm" .. look).body
+      assert.truthy(body:find "^\xEF\xBB\xBF[%[{]")
+    end
+    assert.equal("", cancel(portal).body)
+    portal:set("*", { byte_order_mark = false })
+    assert.truthy(poll(portal).body:find "^{")
+  end)
+
   it("in the same bytes while nothing changes", function()
     still()
     assert.equal(poll(portal).body, poll(portal).body)

@@ -50,6 +50,43 @@ describe("the emulator lists operations", function()
     assert.same({ "canceled" }, states(list(portal)))
   end)
 
+  it("by turns as it is and as it was", function()
+    still { list_lag = 30, replicas = "alternating" }
+    local seen = {}
+    for i = 1, 4 do
+      seen[i] = #list(portal)
+    end
+    assert.same({ 1, 0, 1, 0 }, seen)
+  end)
+
+  it("as it was at one time or another", function()
+    still({ list_lag = 30, replicas = "random" }, { seed = 1 })
+    advance(15)
+    local seen = {}
+    for i = 1, 12 do
+      seen[i] = #list(portal)
+    end
+    local counts = table.concat(seen)
+    assert.truthy(counts:find "1" and counts:find "0", counts)
+  end)
+
+  it("without some of their fields", function()
+    still { list_omits = { "id", "submissionType", "submissionState" } }
+    local item = list(portal, "status=running")[1]
+    assert.same({}, { item.id, item.submissionType, item.submissionState })
+    assert.equal("vm", item.offerId)
+    portal:set("contoso/vm", { list_omits = {} })
+    assert.equal("publish", list(portal)[1].submissionType)
+  end)
+
+  it("cut short, of what is asked for", function()
+    still { history = history, list_limit = 1 }
+    assert.same({ "running" }, states(list(portal)))
+    assert.same({ "failed" }, states(list(portal, "status=failed")))
+    portal:set("contoso/vm", { list_order = "oldest", list_limit = 2 })
+    assert.same({ "failed", "canceled" }, states(list(portal)))
+  end)
+
   it("with a version that no double holds", function()
     local body = get(still(), path_of "contoso/vm" .. "submissions/").body
     local digits = body:match '"version":(%d+)'
@@ -64,5 +101,12 @@ describe("the emulator lists operations", function()
     assert.equal(1, #list(portal))
     portal:set("contoso/vm", { list_own = true })
     assert.equal(2, #list(portal))
+    assert.equal("cancel", list(portal)[1].submissionType)
+    portal:set("contoso/vm", { own_type = "cancelSubmission" })
+    assert.equal("cancelSubmission", list(portal)[1].submissionType)
+    assert.equal("publish", list(portal)[2].submissionType)
+    portal:set("contoso/vm", { own_type = false })
+    assert.is_nil(list(portal)[1].submissionType)
+    assert.equal("publish", list(portal)[2].submissionType)
   end)
 end)

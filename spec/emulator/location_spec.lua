@@ -56,6 +56,14 @@ describe("the emulator gives the location", function()
     assert.equal(headers.location, headers["operation-location"])
   end)
 
+  it("in Azure's header, beside that of the result", function()
+    local headers = cancel(still { location_header = "async", location = "F3" }).headers
+    assert.equal(path_of "contoso/vm" .. "operations/" .. GUID .. "?" .. VERSION,
+      headers["azure-asyncoperation"])
+    assert.equal(path_of "contoso/vm" .. "status?" .. VERSION, headers.location)
+    assert.is_nil(headers["operation-location"])
+  end)
+
   for _, form in ipairs { "F1", "F2", "F3", "F4" } do
     for _, names in ipairs { "canceled", "own" } do
       it(("%s so that it can be polled (%s)"):format(form, names), function()

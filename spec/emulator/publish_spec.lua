@@ -2,7 +2,7 @@ local asking = require "spec.emulator.asking"
 
 local BODY, GUID, cancel, list = asking.BODY, asking.GUID, asking.cancel, asking.list
 local location_of, path_of, poll = asking.location_of, asking.path_of, asking.poll
-local post = asking.post
+local post, states = asking.post, asking.states
 
 describe("the emulator publishes", function()
   local portal
@@ -68,6 +68,44 @@ describe("the emulator publishes", function()
       assert.equal(3, #list(portal))
     end)
   end
+
+  it("again when a list has shown the end of the last one", function()
+    still { cancel_seconds = 10, republish = 600 }
+    cancel(portal)
+    advance(10)
+    for _ = 1, 2 do
+      assert.equal("canceled", poll(portal).document.status)
+    end
+    assert.same({ "canceled" }, states(list(portal)))
+    assert.same({ "running", "canceled" }, states(list(portal)))
+    cancel(portal)
+    advance(10)
+    assert.same({ "canceled", "canceled" }, states(list(portal)))
+    assert.equal(3, #list(portal))
+    assert.same({ 2, 0 }, { portal:ledger().acted, portal:ledger().idle })
+  end)
+
+  it("again some time after the end of the last one", function()
+    still { cancel_seconds = 10, republish = 600 }
+    cancel(portal)
+    advance(609)
+    assert.equal(202, cancel(portal).status)
+    assert.equal(1, portal:ledger().idle)
+    advance(1)
+    assert.equal(202, cancel(portal).status)
+    assert.same({ 2, 1 }, { portal:ledger().acted, portal:ledger().idle })
+  end)
+
+  it("not again what an offer's history holds, nor once it is told not to", function()
+    still { running = false, history = { {} }, republish = 0 }
+    assert.equal(1, #list(portal))
+    assert.equal(1, #list(portal))
+    portal:set("contoso/vm", { running = "publish", publish_seconds = 5 })
+    portal:set("contoso/vm", { republish = false })
+    advance(5)
+    assert.equal(2, #list(portal))
+    assert.equal(2, #list(portal))
+  end)
 
   it("nothing of a colleague's by what an offer's history holds", function()
     still { running = false, history = { {} }, next = { id = "colleague" } }

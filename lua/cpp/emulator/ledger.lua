@@ -11,7 +11,7 @@ local COUNTERS = {
 }
 
 local function new_counts()
-  local counts = { requests = 0, acted = 0, idle = 0 }
+  local counts = { requests = 0, acted = 0, repeated = 0, idle = 0 }
   for _, name in pairs(COUNTERS) do
     counts[name] = 0
   end
@@ -22,13 +22,16 @@ local function increment(counts, name)
   counts[name] = counts[name] + 1
 end
 
+-- What a cancel did: it told something to stop, found that under way, or nothing to stop.
+local DEEDS = { "acted", "repeated", "idle" }
+
 local function count(counts, entry)
   increment(counts, "requests")
   increment(counts, COUNTERS[entry.call])
-  if entry.call == "cancel" and entry.acted then
-    increment(counts, "acted")
-  elseif entry.call == "cancel" and entry.idle then
-    increment(counts, "idle")
+  for _, deed in ipairs(entry.call == "cancel" and DEEDS or {}) do
+    if entry[deed] then
+      increment(counts, deed)
+    end
   end
 end
 

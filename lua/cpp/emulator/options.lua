@@ -1,6 +1,8 @@
 --- Checks what the caller gives the emulator, before it reaches nginx. Every
 -- function raises an error that names the culprit.
 
+local nearest = require "cpp.nearest"
+
 local options = {}
 
 --- A new offer's settings; init.lua documents them.
@@ -10,7 +12,9 @@ options.OFFER_DEFAULTS = {
   too_late = false, synchronous = false, location = "F1", names = "canceled",
   accepted_body = "", document = "object", running_status = 200, done_status = 200,
   cancellation_state = true, blocked = false, foreign = false, delay = 0,
-  list = "normal", list_order = "newest", list_lag = 0, list_own = false,
+  list = "normal", list_order = "newest", list_lag = 0, list_own = false, list_omits = {},
+  list_limit = math.maxinteger, document_lag = 0, replicas = "same", own_type = "cancel",
+  refuse_idle = false, refuse_repeated = false, moving = false, republish = false,
   errors = { "<p>The image failed <b>certification</b>: disk below 30&nbsp;GB.</p>" },
 }
 
@@ -74,6 +78,7 @@ local function array_of(check)
 end
 
 local string, boolean, any_table = is "string", is "boolean", is "table"
+local no = any_of(false)
 local states = any_of("succeeded", "failed", "canceled")
 local status = integer_from(200, 599)
 local count = integer_from(-1, math.maxinteger)
@@ -85,7 +90,9 @@ local function check_fields(given, known, what)
   end
   for name, value in pairs(given) do
     if not known[name] then
-      error(("unknown name '%s' in %s"):format(tostring(name), what), 0)
+      local meant = nearest(tostring(name), known)
+      local hint = meant and (" (did you mean '%s'?)"):format(meant) or ""
+      error(("unknown name '%s' in %s%s"):format(tostring(name), what, hint), 0)
     end
     local good, expected = known[name](value)
     if not good then
@@ -98,13 +105,21 @@ local OFFER = {
   running = any_of("publish", "preview", false), id = string, own_id = string,
   elapsed = seconds, publish_seconds = seconds, queued_seconds = seconds,
   signoff = boolean, ending = any_of("succeeded", "failed"), errors = array_of(string),
-  blocked = boolean, cancel_seconds = seconds, cancelable = boolean, too_late = boolean,
-  synchronous = boolean, location = string, location_header = string,
+  blocked = boolean, cancel_seconds = seconds, cancelable = boolean,
+  too_late = either(boolean, seconds), synchronous = either(boolean, seconds),
+  location = string, location_header = string,
   names = any_of("canceled", "own"), accepted_body = string,
   document = any_of("object", "array"), words = any_table, running_status = status,
   done_status = status, cancellation_state = either(boolean, string), next = any_table,
   history = any_table, list = any_of("normal", "empty"), list_lag = seconds,
   list_order = any_of("newest", "oldest", "shuffled"), list_own = boolean,
+  list_omits = array_of(any_of("id", "offerId", "offerVersion", "offerTypeId",
+    "publisherId", "submissionType", "submissionState", "publishingVersion", "slot",
+    "version", "changedTime", "definition")),
+  list_limit = integer_from(0, math.maxinteger), document_lag = seconds,
+  replicas = any_of("same", "alternating", "random"), own_type = either(no, string),
+  refuse_idle = either(no, status), refuse_repeated = either(no, status),
+  moving = boolean, republish = either(no, seconds), retry_after = either(no, string),
   foreign = boolean, delay = seconds,
 }
 local WORDS = {
@@ -182,7 +197,7 @@ local PORTAL = {
   faults = array_of(any_table), speed = seconds, advance = seconds,
   token_seconds = life, token_calls = count, revoke = boolean,
   assertions = array_of(string), assertion_seconds = life, expires_in = shape,
-  expires_on = shape, system_identity = boolean,
+  expires_on = shape, system_identity = boolean, byte_order_mark = boolean,
 }
 
 --- Checks portal-wide settings.
@@ -199,7 +214,7 @@ end
 
 local START = {
   tls = boolean, offers = any_table, seed = integer_from(0, 2 ^ 31 | 0), nginx = string,
-  addresses = array_of(string), certificate = either(any_of(true), string),
+  addresses = array_of(string), certificate = either(boolean, string),
   certificate_password = string, assertions = PORTAL.assertions,
 }
 
@@ -207,6 +222,7 @@ local START = {
 local START_DEFAULTS = {
   faults = {}, speed = 1, token_seconds = 3599, token_calls = -1, assertion_seconds = 300,
   expires_in = "usual", expires_on = "usual", system_identity = true,
+  byte_order_mark = false,
 }
 for name in pairs(START_DEFAULTS) do
   START[name] = PORTAL[name]

@@ -41,6 +41,15 @@ local function step_messages(offer, op, state, time)
   return json.array(list)
 end
 
+-- Where progress moves at every look, no two of a hundred show the same.
+local function percent(offer, op, at)
+  if offer.settings.moving and at.state == "running" then
+    op.looks = (op.looks or -1) + 1
+    return op.looks % 100
+  end
+  return at.percent
+end
+
 local function step(offer, op, at, time)
   local state = at.state
   if offer.settings.blocked and state == "running" then
@@ -49,7 +58,7 @@ local function step(offer, op, at, time)
   return {
     id = at.id, stepName = at.name, description = at.name .. " of the offer",
     estimatedTimeFrame = "< 1 hour", status = word(offer, STEP_WORDS, state),
-    messages = step_messages(offer, op, state, time), progressPercentage = at.percent,
+    messages = step_messages(offer, op, state, time), progressPercentage = percent(offer, op, at),
   }
 end
 
@@ -69,8 +78,7 @@ local function cancellation_state(offer, op, time)
   if shown ~= true or op:ended(time) or op.kind == "cancel" then
     return type(shown) == "string" and shown or nil
   end
-  local asked = op.cancel_asked and time < op.cancel_over
-  return asked and "cancelRequested" or "canCancel"
+  return op:is_being_canceled(time) and "cancelRequested" or "canCancel"
 end
 
 -- Only offers that were not migrated show the addresses.
@@ -89,10 +97,15 @@ local function operation_messages(op, time)
   return json.array(list)
 end
 
+--- The word for an operation's state.
+function document.state_word(offer, op, time)
+  return word(offer, OPERATION_WORDS, op:state(time))
+end
+
 --- The document of an operation: an object, or an array of one.
 function document.operation(offer, op, time)
   local fields = {
-    status = word(offer, OPERATION_WORDS, op:state(time)),
+    status = document.state_word(offer, op, time),
     messages = operation_messages(op, time),
     publishingVersion = op.number, offerVersion = op.number,
     cancellationRequestState = cancellation_state(offer, op, time),
@@ -110,17 +123,30 @@ local function emails(text)
   return json.array(list)
 end
 
+-- A publish's type is its kind.
+local function submission_type(offer, op)
+  if op.kind == "cancel" then
+    return offer.settings.own_type or nil
+  end
+  return op.kind
+end
+
 --- An item of the operations list.
 function document.item(offer, op, time)
   local changed = op:changed(time)
-  return {
+  local item = {
     id = op.id, offerId = offer.id, offerVersion = op.number,
     offerTypeId = "microsoft-azure-virtualmachines", publisherId = offer.publisher,
-    submissionType = op.kind, publishingVersion = op.number, slot = op.slot,
-    submissionState = word(offer, OPERATION_WORDS, op:state(time)),
+    submissionType = submission_type(offer, op), slot = op.slot,
+    publishingVersion = op.number,
+    submissionState = document.state_word(offer, op, time),
     version = json.integer(clock.ticks(changed)), changedTime = clock.iso(changed),
     definition = { displayText = offer.id, metadata = { emails = emails(op.emails) } },
   }
+  for _, name in ipairs(offer.settings.list_omits) do
+    item[name] = nil
+  end
+  return item
 end
 
 local function offer_state(offer, time)

@@ -9,7 +9,7 @@ offer.__index = offer
 function offer.new(publisher, id, random)
   return setmetatable({
     publisher = publisher, id = id, guid = random:guid(), random = random,
-    settings = {}, operations = {},
+    settings = {}, operations = {}, looks = { list = 0, document = 0 },
   }, offer)
 end
 
@@ -45,13 +45,24 @@ local function makes_way(self, run, time)
   return run ~= nil and run ~= self.passed and run:ended(time)
 end
 
--- Starts what the setting `next` announces, at the moment when its turn comes.
+-- Whether it is time for another publish: a list has shown the end of the last one, or
+-- none did for so long.
+local function is_republished(self, time)
+  local run, seconds = self.latest, self.settings.republish
+  return seconds and run and not run.past and run:ended(time)
+    and (self.shown == run or time >= run.stop.at + seconds)
+end
+
+-- Starts what the setting `next` announces, at the moment when its turn comes, else what
+-- `republish` does, now.
 local function settle(self, time)
   local following = self.settings.next
   if following and makes_way(self, self.latest, time) then
     self.settings.next = nil
     self.settings.id = following.id
     self:start("publish", self.latest.stop.at, "colleague@example.com")
+  elseif is_republished(self, time) then
+    self:start("publish", time, "publisher@example.com")
   end
 end
 
@@ -72,28 +83,52 @@ local function own_operation(self, run, time, seconds)
   })
 end
 
+-- After how many seconds a run ends by itself although its cancel was accepted, or nil.
+local function seconds_too_late(self)
+  local late = self.settings.too_late
+  return late == true and 0 or late or nil
+end
+
 local function interrupt(self, run, time, seconds)
-  run.cancel_asked, run.cancel_over = time, time + seconds
-  if self.settings.too_late then
-    run:end_at(time, run.ending)
+  run:ask_to_cancel(time, time + seconds)
+  local late = seconds_too_late(self)
+  if late then
+    run:end_at(time + late, run.ending)
   elseif self.settings.cancelable then
     run:end_at(time + seconds, "canceled", time)
   end
 end
 
---- Cancels what runs. Asking again while a cancel is under way changes nothing.
--- @return table|nil  the operation that ran
--- @return table      the operation that the answer's location names
-function offer:cancel(time)
+-- How long a cancel takes: one that is answered 200 has acted, unless it is told to lie.
+local function cancel_seconds(self)
+  local settings = self.settings
+  return settings.synchronous == true and 0 or settings.synchronous
+    or settings.cancel_seconds
+end
+
+--- What a cancel would find.
+-- @return "idle"|"canceling"|"running"
+-- @return table|nil  the operation that runs
+function offer:finds(time)
   local run = self:current(time)
-  local seconds = self.settings.synchronous and 0 or self.settings.cancel_seconds
-  if run and not (run.cancel_asked and time < run.cancel_over) then
+  if not run then
+    return "idle"
+  end
+  return run:is_being_canceled(time) and "canceling" or "running", run
+end
+
+--- Cancels what runs. Asking again while a cancel is under way changes nothing.
+-- @return table  the operation that the answer's location names
+function offer:cancel(time)
+  local found, run = self:finds(time)
+  local seconds = cancel_seconds(self)
+  if found == "running" then
     interrupt(self, run, time, seconds)
   end
   if self.settings.names == "own" or not self.latest then
-    return run, own_operation(self, run, time, seconds)
+    return own_operation(self, run, time, seconds)
   end
-  return run, self.latest
+  return self.latest
 end
 
 --- Goes live with a preview that waits for the publisher; nil when none does.
@@ -110,7 +145,7 @@ local function add_history(self, history, time)
     local ended = time - past.ago
     self.latest = add(self, {
       id = past.id or self.random:guid(), kind = "publish", slot = "preview",
-      started = ended - 600, duration = 600, ending = past.state,
+      started = ended - 600, duration = 600, ending = past.state, past = true,
     })
   end
 end
@@ -132,7 +167,7 @@ end
 -- Lets a run that nobody interferes with follow settings that changed.
 local function replan(self, patch, time)
   local run = self:current(time)
-  if not run or run.cancel_asked then
+  if not run or #run.cancels > 0 then
     return
   end
   run.duration = patch.publish_seconds or run.duration
@@ -183,24 +218,58 @@ function offer:find(id)
   end
 end
 
+-- How far behind a look is: a replica that is fresh, or one that is not, answers it.
+local function lag(self, what)
+  local settings, seconds = self.settings, self.settings[what .. "_lag"]
+  self.looks[what] = self.looks[what] + 1
+  if settings.replicas == "alternating" then
+    return self.looks[what] % 2 == 0 and seconds or 0
+  elseif settings.replicas == "random" then
+    return self.random:number() * seconds
+  end
+  return seconds
+end
+
+--- The operation with this id, or this number and slot, as a look at its document shows it.
+-- @return table|nil  nil: none, or it began too lately
+-- @return number     the time as of which it is shown
+function offer:look(id, number, slot, time)
+  self:current(time)
+  local seen = time - lag(self, "document")
+  local op = self:find(id) or self.operations[number]
+  if op and (op.started > seen or slot and slot ~= op.slot) then
+    op = nil
+  end
+  return op, seen
+end
+
 local function listed(self, op, time)
   return op.started <= time and (op.kind ~= "cancel" or self.settings.list_own)
+end
+
+-- Those that a list as of a time holds, in their order.
+local function collect(self, seen)
+  local list = {}
+  for _, op in ipairs(self.settings.list == "empty" and {} or self.operations) do
+    if listed(self, op, seen) then
+      local at = self.settings.list_order == "newest" and 1 or #list + 1
+      table.insert(list, at, op)
+    end
+  end
+  if self.settings.list_order == "shuffled" then
+    self.random:shuffle(list)
+  end
+  return list
 end
 
 --- What the list shows at a time: an array in the order of the settings, and the
 -- time as of which it is right.
 function offer:list(time)
-  self:current(time)
-  local settings, seen = self.settings, time - self.settings.list_lag
-  local list = {}
-  for _, op in ipairs(settings.list == "empty" and {} or self.operations) do
-    if listed(self, op, seen) then
-      local at = settings.list_order == "newest" and 1 or #list + 1
-      table.insert(list, at, op)
-    end
-  end
-  if settings.list_order == "shuffled" then
-    self.random:shuffle(list)
+  local run = self:current(time) or self.latest
+  local seen = time - lag(self, "list")
+  local list = collect(self, seen)
+  if run and run:ended(seen) and #list > 0 then
+    self.shown = run
   end
   return list, seen
 end

@@ -21,6 +21,7 @@ local SIGNOFF, CERTIFICATION_HALF = 4 / COUNT, 1.5 / COUNT
 function operation.new(fields)
   local self = setmetatable(fields, operation)
   self.queued = self.queued or 0
+  self.cancels = {}
   self:plan()
   return self
 end
@@ -38,6 +39,21 @@ end
 function operation:end_at(at, state, frozen)
   self.stop = { at = at, state = state }
   self.frozen = frozen
+end
+
+--- Notes that a cancel is under way from one time to another.
+function operation:ask_to_cancel(from, to)
+  table.insert(self.cancels, { from = from, to = to })
+end
+
+--- Whether a cancel is under way.
+function operation:is_being_canceled(time)
+  for _, cancel in ipairs(self.cancels) do
+    if cancel.from <= time and time < cancel.to then
+      return true
+    end
+  end
+  return false
 end
 
 --- The canonical state: not_started, running, succeeded, failed or canceled.
@@ -114,7 +130,13 @@ function operation:changed(time)
   if self:ended(time) then
     return self.stop.at
   end
-  return math.min(time, math.max(self.started, self.cancel_asked or self.started))
+  local changed = self.started
+  for _, cancel in ipairs(self.cancels) do
+    if cancel.from <= time then
+      changed = math.max(changed, cancel.from)
+    end
+  end
+  return math.min(time, changed)
 end
 
 return operation

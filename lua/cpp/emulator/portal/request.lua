@@ -99,7 +99,8 @@ end
 -- replaces the whole answer, else the fault adds to it.
 local function spoil(reply, fault)
   if fault.status then
-    reply = { status = fault.status, body = "", acted = reply.acted, idle = reply.idle }
+    reply = { status = fault.status, body = "", acted = reply.acted,
+      repeated = reply.repeated, idle = reply.idle }
   end
   return overlay(reply, fault)
 end
@@ -112,7 +113,8 @@ end
 local function record(self, reply, fault)
   ledger.record {
     time = clock.now(), method = self.method, uri = self.uri, offer = offer_name(self),
-    call = self.call, acted = reply.acted or false, idle = reply.idle or false,
+    call = self.call, acted = reply.acted or false,
+    repeated = reply.repeated or false, idle = reply.idle or false,
     status = not (fault and (fault.drop or fault.raw)) and reply.status or nil,
     faulted = fault ~= nil,
     request_id = self.request_id, client_request_id = self.client_request_id,
@@ -124,9 +126,18 @@ local function record(self, reply, fault)
   }
 end
 
+local BYTE_ORDER_MARK = "\239\187\191"
+
+local function body_of(reply)
+  if reply.body or not reply.document then
+    return reply.body or ""
+  end
+  return (state.byte_order_mark and BYTE_ORDER_MARK or "") .. json.encode(reply.document)
+end
+
 -- nginx keeps a connection alive only when it has the whole body, hence the length.
 local function send(self, reply)
-  local body = reply.body or (reply.document and json.encode(reply.document)) or ""
+  local body = body_of(reply)
   ngx.status = reply.status
   ngx.header["Content-Type"] = reply.content_type or "application/json; charset=utf-8"
   ngx.header["x-ms-request-id"] = self.request_id

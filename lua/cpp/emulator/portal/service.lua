@@ -40,6 +40,12 @@ local forms = {
 local header_of = { F1 = "Operation-Location", F2 = "Operation-Location",
   F3 = "Location", F4 = "Location" }
 
+-- What a Location holds beside Azure-AsyncOperation: where the result is.
+local function result_location(offer)
+  return ("/api/publishers/%s/offers/%s/status?api-version=%s"):format(
+    offer.publisher, offer.id, VERSION)
+end
+
 -- Headers that carry the location of an operation, as the offer's settings say.
 local function location_headers(request, op)
   local offer = request.offer
@@ -52,6 +58,8 @@ local function location_headers(request, op)
     or "Operation-Location"
   if name == "both" then
     return { ["Operation-Location"] = value, Location = value }
+  elseif name == "async" then
+    return { ["Azure-AsyncOperation"] = value, Location = result_location(offer) }
   end
   return { [name] = value }
 end
@@ -61,16 +69,31 @@ local function accepted(request, op, body)
   return { status = 202, headers = headers, body = body, acted = true }
 end
 
+-- Whether a cancel is refused for what it finds.
+local function refuse_cancel(settings, found)
+  if found == "idle" and settings.refuse_idle then
+    return refuse(settings.refuse_idle, "InvalidOperation", "Nothing runs on this offer.")
+  elseif found == "canceling" and settings.refuse_repeated then
+    return refuse(settings.refuse_repeated, "OperationInProgress",
+      "The operation is being canceled.")
+  end
+end
+
 -- A cancel of an offer where nothing runs is answered like any other (reported by
 -- users of the service).
 function service.cancel(request, time)
   local offer = request.offer
-  local run, named = offer:cancel(time)
-  local reply = accepted(request, named, offer.settings.accepted_body)
+  local found = offer:finds(time)
+  local reply = refuse_cancel(offer.settings, found)
+  if reply then
+    return reply
+  end
+  reply = accepted(request, offer:cancel(time), offer.settings.accepted_body)
   if offer.settings.synchronous then
     reply = { status = 200, body = "" }
   end
-  reply.acted, reply.idle = run ~= nil, run == nil
+  reply.acted, reply.repeated, reply.idle =
+    found == "running", found == "canceling", found == "idle"
   return reply
 end
 
@@ -92,22 +115,25 @@ function service.golive(request, time)
   return accepted(request, op)
 end
 
+-- A look that is answered may tell when to look again.
+local function answered(request, status, headers)
+  headers = headers or {}
+  headers["Retry-After"] = request.offer.settings.retry_after or nil
+  return { status = status, headers = headers }
+end
+
 --- @param request table  `operation`: the GUID, or `number` and `slot`
 function service.poll(request, time)
   local offer = request.offer
-  offer:current(time)
-  local op = offer:find(request.operation) or offer.operations[request.number]
-  if not op or (request.slot and request.slot ~= op.slot) then
+  local op, seen = offer:look(request.operation, request.number, request.slot, time)
+  if not op then
     return refuse(404, "OperationNotFound", "The operation was not found.")
   end
   local settings = offer.settings
-  local status = op:ended(time) and settings.done_status or settings.running_status
-  local reply = { status = status }
-  if status == 202 then
-    reply.headers = location_headers(request, op)
-  end
+  local status = op:ended(seen) and settings.done_status or settings.running_status
+  local reply = answered(request, status, status == 202 and location_headers(request, op))
   if status ~= 204 then
-    reply.document = document.operation(offer, op, time)
+    reply.document = document.operation(offer, op, seen)
   end
   return reply
 end
@@ -116,31 +142,32 @@ local function fold(text)
   return (text:lower():gsub("[ _-]", ""))
 end
 
-local function wanted(item, filter)
-  return not filter or fold(item.submissionState) == fold(filter)
+local function wanted(offer, op, time, filter)
+  return not filter or fold(document.state_word(offer, op, time)) == fold(filter)
 end
 
 -- One public client filters with `submissionState`, the documentation with `status`.
 function service.operations(request, time)
-  local list, seen = request.offer:list(time)
+  local offer = request.offer
+  local list, seen = offer:list(time)
   local filter = request.query.status or request.query.submissionState
   local items = {}
   for _, op in ipairs(list) do
-    local item = document.item(request.offer, op, seen)
-    if wanted(item, filter) then
-      items[#items + 1] = item
+    if wanted(offer, op, seen, filter) and #items < offer.settings.list_limit then
+      items[#items + 1] = document.item(offer, op, seen)
     end
   end
-  return { status = 200, document = json.array(items) }
+  local reply = answered(request, 200)
+  reply.document = json.array(items)
+  return reply
 end
 
 function service.status(request, time)
   local offer = request.offer
   offer:current(time)
-  return {
-    status = 200, headers = { ETag = document.etag(offer, time) },
-    document = document.status(offer, time),
-  }
+  local reply = answered(request, 200, { ETag = document.etag(offer, time) })
+  reply.document = document.status(offer, time)
+  return reply
 end
 
 local function check_version(request)

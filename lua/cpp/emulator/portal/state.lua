@@ -12,7 +12,7 @@ local random = require "cpp.emulator.portal.random"
 local tokens = require "cpp.emulator.portal.tokens"
 
 local state = {
-  offers = {}, by_guid = {}, publishers = {}, endpoint = "",
+  offers = {}, by_guid = {}, publishers = {}, endpoint = "", byte_order_mark = false,
 }
 
 ---@type file*
@@ -41,6 +41,9 @@ local function change_portal(patch)
   end
   if patch.faults then
     faults.set(patch.faults)
+  end
+  if patch.byte_order_mark ~= nil then
+    state.byte_order_mark = patch.byte_order_mark
   end
   tokens.change(patch)
   assertions.change(patch)

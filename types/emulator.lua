@@ -1,0 +1,180 @@
+---@meta cpp.emulator.settings
+-- luacheck: no unused
+
+-- What `require "cpp.emulator"` can be told, and what its ledger tells. An unknown name, a
+-- wrong type or an impossible value raises an error that names the culprit.
+
+---@class cpp.emulator.offer  settings of an offer, all optional
+--- What runs; a `preview` waits for its publisher's review. Setting it at run time ends
+--- what runs and starts anew (false).
+---@field running? "publish"|"preview"|false
+---@field id? string  GUID of the next operation to start (default: random)
+---@field own_id? string  GUID of the next operation of a cancel's own (default: random)
+---@field elapsed? number  virtual seconds a "publish" has been running (default 0)
+---@field publish_seconds? number  virtual seconds a publish takes (default 86400)
+---@field queued_seconds? number  virtual seconds it is first "not started" (default 0)
+---@field signoff? boolean  a publish stops at publisher-signoff (default false)
+---@field ending? "succeeded"|"failed"  how the run ends by itself (default "succeeded")
+---@field errors? string[]  HTML messages of a failed or blocked step
+---@field blocked? boolean  the current step says `blocked` (default false)
+--- Another publish starts when the current run ends; where none runs, when the one
+--- that is started next does.
+---@field next? {id?: string}
+---@field cancel_seconds? number  virtual seconds from accepted to canceled (default 120)
+--- False: a cancel is accepted, then given up, and the operation goes on (default
+--- true).
+---@field cancelable? boolean
+--- The run ends as `ending` says although a cancel was accepted: at once, or so many
+--- virtual seconds after it (default false).
+---@field too_late? boolean|number
+--- A cancel is answered 200: done, or to act so many virtual seconds later (default false).
+---@field synchronous? boolean|number
+--- HTTP status with which a cancel is refused where nothing runs, or where a cancel is
+--- under way (default false: it is accepted like any other).
+---@field refuse_idle? integer|false
+---@field refuse_repeated? integer|false
+--- Another publish starts when a list has shown the end of the last one, or so many
+--- virtual seconds after that end (default false: none does).
+---@field republish? number|false
+--- "F1".."F4", the forms in which the service gives an operation location; "none";
+--- anything else is the header's value (default "F1").
+---@field location? string
+--- Its name; "both" for Operation-Location and Location; "async" for
+--- Azure-AsyncOperation, beside a Location that names another thing (default:
+--- Operation-Location for F1 and F2 and other values, Location for F3 and F4).
+---@field location_header? string
+--- Whether a cancel's location names the operation that ran (the last one, if none
+--- does) or an operation of its own (default "canceled").
+---@field names? "canceled"|"own"
+---@field accepted_body? string  the body of a cancel's 202 (default "")
+---@field document? "object"|"array"  shape of an operation document (default "object")
+--- Canonical state -> the word used for it; states: never_published, not_started,
+--- running, blocked, waiting_for_publisher_review, succeeded, failed, canceled.
+---@field words? table<string, string>
+--- HTTP status of a poll before the end; 202 brings the location again (default 200).
+---@field running_status? integer
+---@field done_status? integer  HTTP status of a poll after the end (default 200)
+--- `cancellationRequestState` of an operation: true for canCancel, and cancelRequested
+--- after a cancel; false for none (default true).
+---@field cancellation_state? boolean|string
+--- Earlier operations, oldest first; state succeeded, failed or canceled; `ago`:
+--- virtual seconds since then.
+---@field history? {id?: string, state?: string, ago?: number}[]
+---@field list? "normal"|"empty"  (default "normal")
+---@field list_order? "newest"|"oldest"|"shuffled"  (default "newest")
+---@field list_lag? number  virtual seconds by which the list is behind (default 0)
+---@field list_own? boolean  the list shows a cancel's own operations too (default false)
+--- The `submissionType` of those; false for none (default "cancel").
+---@field own_type? string|false
+---@field list_omits? string[]  fields that no item has, such as "id" or "submissionType"
+---@field list_limit? integer  items that an answer holds at most (default: any number)
+--- Virtual seconds by which an operation's document is behind; one that began since then
+--- is not found (default 0).
+---@field document_lag? number
+--- How far lists and documents are behind: as told, each; by turns not at all and as told,
+--- beginning with not at all; at random in between (default "same").
+---@field replicas? "same"|"alternating"|"random"
+--- The progress of the step that runs is another at every look (default false).
+---@field moving? boolean
+---@field retry_after? string|false  header of every answered look (default false: none)
+---@field foreign? boolean  403: the caller is no member of the publisher (default false)
+---@field delay? number  virtual seconds before each answer (default 0)
+---@field [string] cpp.no_such_option
+
+---@class cpp.emulator.fault  the first fault in the list that strikes a request counts
+--- The call: "cancel", "publish", "golive", "poll", "operations", "status", "token" (the
+--- directory's endpoints), "github", "pipelines", "identity", or "*" for all.
+---@field on string
+---@field offer? string  only for this "publisher/offer"
+---@field skip? integer  requests to let pass first (default 0)
+---@field times? integer  how often it strikes; -1 for ever (default 1)
+---@field probability? number  of striking (default 1)
+---@field seed? integer  of the random numbers for `probability` (default 1)
+--- Closes the connection (over HTTP/2, resets the stream) unanswered, before or after
+--- the request is carried out.
+---@field drop? "before"|"after"
+---@field reset? boolean  for `drop`: resets the connection (RST) instead (HTTP/1.1 only)
+---@field status? integer  answers this instead
+--- For `status` and `raw`: whether the request is carried out first (default "before":
+--- it is not).
+---@field when? "before"|"after"
+---@field retry_after? string  the header's value: seconds or an HTTP date
+---@field headers? table<string, string>  added to the answer
+---@field body? string  instead of the answer's
+---@field delay? number  virtual seconds between carrying out and answering
+--- Sent as it is instead of an answer, then the connection is closed; numbers are
+--- pauses in real seconds (HTTP/1.1 only; over HTTP/2 the stream is reset).
+---@field raw? string|(string|number)[]
+---@field early? boolean  answers a POST without reading, or checking, its body
+---@field [string] cpp.no_such_option
+
+---@class cpp.emulator.settings  portal-wide settings
+---@field faults? cpp.emulator.fault[]  replaces all faults
+---@field speed? number  virtual seconds per real second; 0 stops the clock
+---@field advance? number  virtual seconds to jump forward once
+---@field token_seconds? integer  life of tokens issued from now on, in real seconds
+--- Calls after which a token is refused, counted anew from now; -1 for no limit.
+---@field token_calls? integer
+---@field revoke? boolean  refuses every token given out so far
+--- Assertions of a federated identity that the directory trusts; replaces those it trusted,
+--- the one in `federated_file` included.
+---@field assertions? string[]
+--- Life of the assertions that GitHub and Pipelines hand out from now on, in real seconds.
+---@field assertion_seconds? integer
+--- How a token's life is told, in the answers of all routes: as each route does, or as a
+--- string, a number, a number with a fraction, null, or not at all.
+---@field expires_in? "usual"|"string"|"number"|"fraction"|"null"|"none"
+---@field expires_on? "usual"|"string"|"number"|"fraction"|"null"|"none"
+--- False: the host has no managed identity but the one with a client id.
+---@field system_identity? boolean
+---@field byte_order_mark? boolean  every JSON document begins with one
+
+--- Options of `emulator.start`.
+---@class (exact) cpp.emulator.options
+---@field tls? boolean  https and HTTP/2 (default false)
+---@field offers? table<string, cpp.emulator.offer>  "publisher/offer" -> settings
+---@field faults? cpp.emulator.fault[]
+---@field speed? number  virtual seconds per real second (default 1)
+---@field token_seconds? integer  life of an issued token, in real seconds (default 3599)
+---@field token_calls? integer  calls that a token is good for (default -1: any number)
+--- The application's certificate: true to make one, or the path of a PEM file (default
+--- false: it has none).
+---@field certificate? boolean|string
+---@field certificate_password? string  encrypts the key of the one that is made
+---@field assertions? string[]  trusted beside the one in `federated_file`
+---@field assertion_seconds? integer  (default 300)
+---@field expires_in? "usual"|"string"|"number"|"fraction"|"null"|"none"  (default "usual")
+---@field expires_on? "usual"|"string"|"number"|"fraction"|"null"|"none"  (default "usual")
+---@field system_identity? boolean  (default true)
+---@field byte_order_mark? boolean  (default false)
+---@field seed? integer  of ids and of shuffling (default: random)
+---@field nginx? string  the program's path (default: searched)
+--- IPv4 addresses of this machine to listen on beside loopback, where whoever reaches
+--- them may ask; the first stands in `endpoint`.
+---@field addresses? string[]
+---@field [string] cpp.no_such_option
+
+---@class cpp.emulator.counts
+---@field requests integer  all
+---@field cancels integer  POSTs received, whatever became of them
+---@field acted integer  cancels that told something running to stop
+---@field repeated integer  cancels accepted while one was under way: they changed nothing
+---@field idle integer  cancels accepted while nothing ran
+---@field publishes integer
+---@field golives integer
+---@field polls integer
+---@field lists integer
+---@field statuses integer
+---@field tokens integer  requests to the directory's endpoints, v1 and v2
+---@field github integer  requests for an assertion
+---@field pipelines integer  requests for an assertion
+---@field identity integer  requests for a managed identity's token
+---@field unknown integer
+
+---@class cpp.emulator.ledger: cpp.emulator.counts
+---@field offers table<string, cpp.emulator.counts>  for each offer that was asked about
+--- Each request in order: seq, time (virtual), method, uri (as received), offer, call,
+--- acted, repeated, idle, status (absent when it got none), faulted, request_id,
+--- client_request_id, connection, protocol, content_type, content_length, if_match,
+--- user_agent, accept, accept_encoding, body; never a token or a secret.
+---@field entries table[]
