@@ -303,8 +303,8 @@ describe("the rock", function()
     assert.equal(table.concat({
       version .. "\ttrue", "cloudpartner " .. version,
       "Usage: cloudpartner [-h] [--version] <command> ...",
-      "cpp.lua", "./lib/luarocks/rocks-5.4/manifest", "cpp.so", "cpp/system.so",
-    "csrc/cpp.o", "",
+      "cpp.lua", "emulator.lua", "./lib/luarocks/rocks-5.4/manifest", "cpp.so",
+      "cpp/system.so", "csrc/cpp.o", "",
     }, "\n"), output)
   end)
 end)
