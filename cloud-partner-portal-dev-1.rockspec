@@ -39,6 +39,7 @@ build = {
         "csrc/error.c",
         "csrc/exchange.c",
         "csrc/failure.c",
+        "csrc/fetch.c",
         "csrc/json.c",
         "csrc/location.c",
         "csrc/operation.c",

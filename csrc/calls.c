@@ -1,23 +1,14 @@
-/* calls.c - the calls of a client: what each asks, and of whom. */
+/* calls.c - the calls of a client to the portal, and its sleep. */
 #include "cpp.h"
 
 #include <string.h>
 
-/* Sends the call to "/api/publishers/{publisher}/offers/{offer}" + tail. */
+/* Sends the call to its offer's URL + tail. */
 static int go_offer(lua_State *L, const char *tail, const char *filter) {
-  struct transfer *t = request_of(L)->transfer;
-  const struct settings *s = exchange_settings(L);
-  struct buffer *path = &t->nodes; /* not in use yet */
-  buffer_clear(path);
-  if (!buffer_add(path, "/api/publishers") ||
-      !exchange_add_segment(L, path, SLOT_FIRST) ||
-      !buffer_add(path, "/offers") ||
-      !exchange_add_segment(L, path, SLOT_SECOND) || !buffer_add(path, tail))
+  const char *endpoint = exchange_settings(L)->endpoint;
+  if (!exchange_write_url(L, &request_of(L)->transfer->text, tail, 0, filter))
     return request_refuse_memory(L);
-  if (filter && (!buffer_add(path, "?status=") ||
-                 !location_add_escaped(path, filter, strlen(filter))))
-    return request_refuse_memory(L);
-  return request_go(L, s->endpoint, s->api_version, path->data);
+  return request_go(L, endpoint, strlen(endpoint));
 }
 
 /* ---- the calls ---- */
@@ -103,80 +94,7 @@ int calls_poll(lua_State *L) {
     return request_refuse_location(L, VERDICT_INVALID);
   if (!engine_borrow(r->client, r))
     return request_refuse_memory(L);
-  return request_go(L, exchange_settings(L)->endpoint,
-                    exchange_settings(L)->api_version, location);
-}
-
-/* The string field `name` of the parameters at SLOT_FIRST, or `otherwise`;
- * raises where there is neither. The table keeps it alive. */
-static const char *parameter(lua_State *L, const char *name,
-                             const char *otherwise) {
-  const char *text = otherwise;
-  if (table_get(L, SLOT_FIRST, name) == LUA_TSTRING)
-    text = lua_tostring(L, -1);
-  else if (!lua_isnil(L, -1))
-    luaL_error(L, "'%s': string expected, got %s", name, luaL_typename(L, -1));
-  if (text && text != otherwise && strlen(text) != lua_rawlen(L, -1))
-    luaL_error(L, "'%s' holds a NUL", name);
-  if (!text || !*text)
-    luaL_error(L, "'%s' is missing", name);
-  lua_pop(L, 1);
-  return text;
-}
-
-static bool add_parameter(lua_State *L, struct buffer *form, const char *name,
-                          const char *otherwise) {
-  const char *value = parameter(L, name, otherwise);
-  return buffer_add(form, "&") && buffer_add(form, name) &&
-         buffer_add(form, "=") &&
-         location_add_escaped(form, value, strlen(value));
-}
-
-static bool write_token_form(lua_State *L, struct buffer *form) {
-  buffer_clear(form);
-  return buffer_add(form, "grant_type=client_credentials") &&
-         add_parameter(L, form, "client_id", NULL) &&
-         add_parameter(L, form, "client_secret", NULL) &&
-         add_parameter(L, form, "resource", "https://cloudpartner.azure.com");
-}
-
-static void check_token_parameters(lua_State *L) {
-  static const char *const names[] = {"tenant",    "client_id", "client_secret",
-                                      "authority", "resource",  NULL};
-  if (!lua_istable(L, SLOT_FIRST))
-    luaL_error(L, "parameters: table expected, got %s",
-               luaL_typename(L, SLOT_FIRST));
-  check_fields(L, SLOT_FIRST, names);
-  parameter(L, "client_id", NULL);
-  parameter(L, "client_secret", NULL);
-  parameter(L, "resource", "default");
-  table_get(L, SLOT_FIRST, "tenant");
-  check_id(L, -1, "'tenant'");
-  lua_settop(L, SLOT_FIRST);
-}
-
-/* client:fetch_token{ tenant =, client_id =, client_secret = [, authority =]
- * [, resource =] } --> {access_token =, expires_in =} | nil, err
- *
- * The form that Microsoft documents for a service principal. */
-static int fetch_token(lua_State *L) {
-  struct request *r;
-  struct buffer *path;
-  client_usable(L, SLOT_CLIENT);
-  check_token_parameters(L);
-  lua_pushstring(
-      L, parameter(L, "authority", "https://login.microsoftonline.com"));
-  check_origin(L, "authority");
-  lua_settop(L, SLOT_SETTINGS);
-  r = request_begin(L, TO_TOKEN);
-  if (!engine_borrow(r->client, r) || !write_token_form(L, &r->transfer->body))
-    return request_refuse_memory(L);
-  path = &r->transfer->nodes;
-  buffer_clear(path);
-  table_get(L, SLOT_FIRST, "tenant");
-  if (!exchange_add_segment(L, path, -1) || !buffer_add(path, "/oauth2/token"))
-    return request_refuse_memory(L);
-  return request_go(L, lua_tostring(L, SLOT_SECOND), NULL, path->data);
+  return request_follow(L, location);
 }
 
 /* ---- sleep ---- */
@@ -226,12 +144,9 @@ static int sleep_for(lua_State *L) {
 
 /* Gives the type cpp.client its calls. */
 void calls_register(lua_State *L) {
-  static const luaL_Reg calls[] = {{"cancel", calls_cancel},
-                                   {"poll", calls_poll},
-                                   {"operations", operations},
-                                   {"status", status},
-                                   {"fetch_token", fetch_token},
-                                   {"sleep", sleep_for},
-                                   {NULL, NULL}};
+  static const luaL_Reg calls[] = {
+      {"cancel", calls_cancel},   {"poll", calls_poll},
+      {"operations", operations}, {"status", status},
+      {"sleep", sleep_for},       {NULL, NULL}};
   client_add_methods(L, calls);
 }

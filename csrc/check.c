@@ -168,6 +168,7 @@ void check_origin(lua_State *L, const char *name) {
   static const char *const why[] = {
       [VERDICT_FOREIGN] = "not an http(s) URL", /* of no scheme we know */
       [VERDICT_INSECURE] = "plain http is for loopback only",
+      [VERDICT_LINK_LOCAL] = "a link-local address is never talked to",
       [VERDICT_USER_INFO] = "user info is refused",
       [VERDICT_INVALID] = "not an http(s) URL",
       [VERDICT_NOT_ORIGIN] =
@@ -250,8 +251,9 @@ static const char *const own_headers[][2] = {
     {"accept", NULL},
     {"accept-encoding", NULL}};
 
-static void refuse_own_header(lua_State *L, const char *header) {
-  for (size_t i = 0; i < sizeof own_headers / sizeof *own_headers; i++) {
+/* Of them, the first `spared` ones may be given all the same. */
+static void refuse_own_header(lua_State *L, const char *header, size_t spared) {
+  for (size_t i = spared; i < sizeof own_headers / sizeof *own_headers; i++) {
     const char *option = own_headers[i][1];
     if (!curl_strequal(header, own_headers[i][0]))
       continue;
@@ -271,7 +273,7 @@ static bool is_header_name(const char *name, size_t size) {
 }
 
 /* Checks the pair at the top of the stack: key below value. */
-static void check_header(lua_State *L, const char *option) {
+static void check_header(lua_State *L, const char *option, size_t spared) {
   size_t size;
   const char *text;
   if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
@@ -279,7 +281,7 @@ static void check_header(lua_State *L, const char *option) {
   text = lua_tolstring(L, -2, &size);
   if (!is_header_name(text, size))
     luaL_error(L, "option '%s': '%s' is not a header name", option, text);
-  refuse_own_header(L, text);
+  refuse_own_header(L, text, spared);
   if (!check_is_header_text(lua_tostring(L, -1), lua_rawlen(L, -1)))
     luaL_error(L, "option '%s': the value of '%s' holds a control character",
                option, text);
@@ -296,13 +298,14 @@ static void push_header_line(lua_State *L) {
 }
 
 /* Renders {Name = "value"} as lines, each ending in NUL. */
-void check_headers(lua_State *L, const char *name, void *field) {
+static void render_headers(lua_State *L, const char *name, const char **field,
+                           size_t spared) {
   int table = lua_gettop(L), lines = table + 1;
   if (!lua_istable(L, table))
     type_error(L, name, "table");
   lua_pushliteral(L, "");
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-    check_header(L, name);
+    check_header(L, name, spared);
     push_header_line(L);
     lua_pushvalue(L, lines);
     lua_insert(L, -2);
@@ -311,7 +314,17 @@ void check_headers(lua_State *L, const char *name, void *field) {
     lua_replace(L, lines);
   }
   lua_replace(L, table);
-  *(const char **)field = lua_tostring(L, table);
+  *field = lua_tostring(L, table);
+}
+
+void check_headers(lua_State *L, const char *name, void *field) {
+  render_headers(L, name, field, 0);
+}
+
+/* Those of an exchange that carries no token of the client's: Authorization,
+ * the first of the module's own, may be among them. */
+void check_all_headers(lua_State *L, const char *name, void *field) {
+  render_headers(L, name, field, 1);
 }
 
 static int least(int a, int b, int c) {

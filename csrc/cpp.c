@@ -118,6 +118,7 @@ LUAMOD_API int luaopen_cpp(lua_State *L) {
   request_register(L);
   client_register(L);
   calls_register(L);
+  fetch_register(L);
   offer_functions(L);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, NULL); /* what lua-cjson calls cjson.null */

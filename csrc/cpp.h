@@ -198,6 +198,7 @@ enum verdict {
   VERDICT_OK,
   VERDICT_FOREIGN,    /* another origin than the endpoint's */
   VERDICT_INSECURE,   /* plain http to a host that is not loopback */
+  VERDICT_LINK_LOCAL, /* nothing here talks to such an address */
   VERDICT_USER_INFO,  /* user:password@ in the URL */
   VERDICT_INVALID,    /* not a URL, or with bytes no URL has */
   VERDICT_NOT_ORIGIN, /* an endpoint with a path, query or fragment */
@@ -208,13 +209,16 @@ enum verdict origin_parse(const char *text, struct buffer *origin);
 bool origin_is_plain(const char *origin);
 enum verdict origin_set(CURLU *url, const char *origin);
 size_t location_base(const char *base, const char *text);
+enum verdict location_parse(const char *text, struct buffer *url,
+                            size_t *origin);
 enum verdict location_aim(const char *text, const char *base,
                           const char *origin, const char *api_version,
                           struct buffer *found);
 bool location_add_escaped(struct buffer *b, const char *text, size_t size);
 bool location_add_segment(struct buffer *b, const char *id, size_t size);
+char location_decode(const char *text, size_t size, size_t *taken);
 const char *location_segment_after(const char *location, const char *name,
-                                   struct buffer *id);
+                                   size_t *size);
 
 /* ---- end of the half without Lua --------------------------------------- */
 
@@ -257,9 +261,10 @@ struct transfer {
   struct buffer text;   /* the whole URL, api-version and all; empty: refused */
   struct buffer lines;  /* request header lines, each ending in NUL */
   struct buffer nodes;  /* the curl_slist over them */
-  struct buffer body;   /* request body */
-  size_t token;         /* offset of the token in `lines`; 0: none */
-  size_t id;            /* offset of the client request id in `lines` */
+  struct buffer location; /* one that the answer names, in full */
+  struct buffer body;     /* request body */
+  size_t token;           /* offset of the token in `lines`; 0: none */
+  size_t id;              /* offset of the client request id in `lines` */
   struct answer answer;
   char error[CURL_ERROR_SIZE];
   unsigned long profile; /* transport options now set on `easy` */
@@ -280,7 +285,15 @@ bool transfer_prepare(struct transfer *t, const struct settings *s);
 
 /* ---- engine.c ---------------------------------------------------------- */
 
-enum purpose { TO_CANCEL, TO_POLL, TO_LIST, TO_STATUS, TO_TOKEN, TO_SLEEP };
+enum purpose {
+  TO_CANCEL,
+  TO_POLL,
+  TO_LIST,
+  TO_STATUS,
+  TO_TOKEN,
+  TO_JSON,
+  TO_SLEEP
+};
 
 enum progress { PREPARED, FLYING, ENDED, COLLECTED };
 
@@ -297,6 +310,7 @@ struct request {
   enum progress progress;
   enum cause cause;
   CURLcode code;
+  bool post;
   bool failed;   /* the table of the call holds an error */
   bool handed;   /* a wait function has seen the userdata */
   bool launched; /* libcurl has been asked to do it */
@@ -361,9 +375,8 @@ void json_encode(lua_State *L, int value);
 
 void text_push_bytes(lua_State *L, const struct buffer *b);
 void text_push_clean(lua_State *L, const char *text);
-bool text_push_redacted(lua_State *L, const char *text, size_t size,
-                        const char *secret, size_t length);
 const char *text_push_masked(lua_State *L, const char *text);
+const char *text_push_proxy(lua_State *L, const char *url);
 
 /* ---- bearer.c ---------------------------------------------------------- */
 
@@ -388,8 +401,8 @@ typedef void check_option(lua_State *L, const char *name, void *field);
 
 check_option check_string, check_header_value, check_boolean, check_callable,
     check_size, check_count, check_seconds, check_endpoint, check_token,
-    check_token_variable, check_emails, check_headers, check_proxy,
-    check_http_version;
+    check_token_variable, check_emails, check_headers, check_all_headers,
+    check_proxy, check_http_version;
 
 /* ---- settings.c ---------------------------------------------------------- */
 
@@ -399,6 +412,7 @@ enum scope { SCOPE_CLIENT = 1, SCOPE_CALL = 2, SCOPE_LIST = 4 };
 const struct settings *settings_default(lua_State *L, int given);
 const struct settings *settings_derive(lua_State *L, int base, int given,
                                        enum scope scope);
+void settings_with_headers(lua_State *L, int base);
 void settings_push(lua_State *L, int index, const char *option);
 
 /* ---- client.c ---------------------------------------------------------- */
@@ -444,10 +458,6 @@ bool operation_to_object(lua_State *L);
 bool operation_matches(lua_State *L, const char *filter);
 int operation_fold_word(lua_State *L);
 
-/* ---- secret.c ------------------------------------------------------------ */
-
-void secret_redact(lua_State *L, struct request *r);
-
 /* ---- exchange.c ---------------------------------------------------------- */
 
 /* Stack of a call from its first exchange byte to its return. */
@@ -462,16 +472,24 @@ enum slot {
 };
 
 const struct settings *exchange_settings(lua_State *L);
+bool exchange_brings_token(const struct request *r);
 bool exchange_add_segment(lua_State *L, struct buffer *b, int index);
+bool exchange_write_url(lua_State *L, struct buffer *url, const char *tail,
+                        int id, const char *filter);
 void exchange_set_ids(lua_State *L, int table, const struct transfer *t);
 void exchange_set_pause(lua_State *L, int table, const struct transfer *t);
 void exchange_set_location(lua_State *L, struct request *r);
+
+/* ---- secret.c ------------------------------------------------------------ */
+
+void secret_redact(lua_State *L, const struct request *r, int table);
 
 /* ---- failure.c ----------------------------------------------------------- */
 
 void failure_exchange(lua_State *L, struct request *r);
 void failure_from_verdict(lua_State *L, struct request *r,
                           enum verdict verdict);
+void failure_from_url(lua_State *L, struct request *r, enum verdict verdict);
 void failure_from_transfer(lua_State *L, struct request *r);
 void failure_from_status(lua_State *L, struct request *r);
 
@@ -489,13 +507,18 @@ void trace_fill_dry_run(lua_State *L, struct request *r);
 void request_register(lua_State *L);
 struct request *request_of(lua_State *L);
 struct request *request_push(lua_State *L, enum purpose purpose);
+struct request *request_open(lua_State *L, enum purpose purpose);
 struct request *request_begin(lua_State *L, enum purpose purpose);
 void request_step(lua_State *L, struct request *r, double seconds);
 int request_refuse(lua_State *L);
 int request_refuse_memory(lua_State *L);
 int request_refuse_location(lua_State *L, enum verdict verdict);
-int request_go(lua_State *L, const char *origin, const char *api_version,
-               const char *text);
+int request_go(lua_State *L, const char *origin, size_t size);
+int request_follow(lua_State *L, const char *location);
+
+/* ---- fetch.c ----------------------------------------------------------- */
+
+void fetch_register(lua_State *L);
 
 /* ---- calls.c ------------------------------------------------------------- */
 

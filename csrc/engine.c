@@ -117,6 +117,7 @@ void engine_return(struct client *c, struct request *r) {
   buffer_trim(&t->text, KEPT_HEAD);
   buffer_trim(&t->body, KEPT_HEAD);
   buffer_trim(&t->nodes, KEPT_HEAD);
+  buffer_trim(&t->location, KEPT_HEAD);
   buffer_trim(&t->lines, KEPT_HEAD);
   t->next = c->pool;
   c->pool = t;

@@ -2,9 +2,16 @@
  * settings, ids, Retry-After and location. */
 #include "cpp.h"
 
+#include <string.h>
+
 /* The settings of the call whose stack this is. */
 const struct settings *exchange_settings(lua_State *L) {
   return lua_touserdata(L, SLOT_SETTINGS);
+}
+
+/* Whether a good answer is a secret, and the request has no token of ours. */
+bool exchange_brings_token(const struct request *r) {
+  return r->purpose == TO_TOKEN || r->purpose == TO_JSON;
 }
 
 /* Sets `request_id`, where the service gave one, and `client_request_id`, where
@@ -24,7 +31,7 @@ void exchange_set_pause(lua_State *L, int table, const struct transfer *t) {
     table_set_integer(L, table, "retry_after", seconds);
 }
 
-/* ---- locations ---- */
+/* ---- URLs of our own ---- */
 
 /* Appends "/" and the id at a stack index as one path segment. */
 bool exchange_add_segment(lua_State *L, struct buffer *b, int index) {
@@ -32,6 +39,31 @@ bool exchange_add_segment(lua_State *L, struct buffer *b, int index) {
   const char *id = lua_tolstring(L, index, &size);
   return location_add_segment(b, id, size);
 }
+
+/* Appends the name and the value, percent-encoded. */
+static bool add_pair(struct buffer *url, const char *name, const char *value) {
+  return buffer_add(url, name) &&
+         location_add_escaped(url, value, strlen(value));
+}
+
+/* Writes the URL of the call's offer and `tail`, then of the id at the stack
+ * index `id` (0: none), with a filter (NULL: none) and api-version in its
+ * query. False: out of memory. */
+bool exchange_write_url(lua_State *L, struct buffer *url, const char *tail,
+                        int id, const char *filter) {
+  const struct settings *s = exchange_settings(L);
+  buffer_clear(url);
+  return buffer_add(url, s->endpoint) && buffer_add(url, "/api/publishers") &&
+         exchange_add_segment(L, url, SLOT_FIRST) &&
+         buffer_add(url, "/offers") &&
+         exchange_add_segment(L, url, SLOT_SECOND) && buffer_add(url, tail) &&
+         (!id || exchange_add_segment(L, url, id)) && buffer_add(url, "?") &&
+         (!filter ||
+          (add_pair(url, "status=", filter) && buffer_add(url, "&"))) &&
+         add_pair(url, "api-version=", s->api_version);
+}
+
+/* ---- the location ---- */
 
 /* Pushes a location that there is no memory to parse: absolute too, but perhaps
  * without api-version. */
@@ -47,7 +79,7 @@ static void push_joined_location(lua_State *L, const struct transfer *t,
 static void push_new_location(lua_State *L, struct transfer *t,
                               const char *header) {
   const struct settings *s = exchange_settings(L);
-  struct buffer *text = &t->nodes; /* no longer in use */
+  struct buffer *text = &t->location;
   enum verdict verdict =
       location_aim(header, t->text.data, s->endpoint, s->api_version, text);
   if ((verdict == VERDICT_OK || verdict == VERDICT_FOREIGN) && text->length)

@@ -22,7 +22,7 @@
 static void set_body(lua_State *L, const struct request *r) {
   const struct answer *a = &r->transfer->answer;
   size_t size = a->body.length;
-  if (!size || (r->purpose == TO_TOKEN && a->status / 100 == 2))
+  if (!size || (exchange_brings_token(r) && a->status / 100 == 2))
     return;
   if (a->stopped == STOPPED_BODY_TOO_LARGE && size > LARGEST_EXCERPT)
     size = LARGEST_EXCERPT;
@@ -317,7 +317,7 @@ void failure_from_status(lua_State *L, struct request *r) {
   int status = a->status;
   set_default(L, status);
   take_body(L, a);
-  if (r->purpose == TO_TOKEN)
+  if (exchange_brings_token(r))
     table_set_string(L, SLOT_TABLE, "kind", "credential");
   else if (status == 403)
     explain_403(L);
@@ -345,6 +345,26 @@ void failure_from_verdict(lua_State *L, struct request *r,
   default:
     error_set(L, SLOT_TABLE, "origin", "invalid_location",
               "the location is not a URL");
+  }
+  failure_exchange(L, r);
+}
+
+/* Tells why a URL of somebody else's is not talked to. */
+void failure_from_url(lua_State *L, struct request *r, enum verdict verdict) {
+  switch (verdict) {
+  case VERDICT_USER_INFO:
+    error_set(L, SLOT_TABLE, "origin", "user_info", "the URL holds user info");
+    break;
+  case VERDICT_INSECURE:
+    error_set(L, SLOT_TABLE, "origin", "insecure_url",
+              "plain http is for loopback only");
+    break;
+  case VERDICT_LINK_LOCAL:
+    error_set(L, SLOT_TABLE, "origin", "link_local",
+              "a link-local address is never talked to");
+    break;
+  default:
+    error_set(L, SLOT_TABLE, "origin", "invalid_url", "not an http(s) URL");
   }
   failure_exchange(L, r);
 }

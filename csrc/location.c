@@ -113,6 +113,57 @@ static bool is_loopback(const char *origin) {
   return is_loopback_address(host, size);
 }
 
+/* The last four bytes of an IPv6 address that stands for an IPv4 one (mapped,
+ * compatible, NAT64), or those that a 6to4 address begins with; else NULL. */
+static const unsigned char *embedded_address(const unsigned char *bytes) {
+  static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+  static const unsigned char compatible[12] = {0};
+  static const unsigned char nat64[12] = {0, 0x64, 0xff, 0x9b};
+  if (memcmp(bytes, mapped, 12) == 0 || memcmp(bytes, compatible, 12) == 0 ||
+      memcmp(bytes, nat64, 12) == 0)
+    return bytes + 12;
+  return bytes[0] == 0x20 && bytes[1] == 0x02 ? bytes + 2 : NULL;
+}
+
+static bool is_link_local6(const char *host) {
+  unsigned char bytes[16];
+  const unsigned char *v4;
+  if (inet_pton(AF_INET6, host, bytes) != 1)
+    return false;
+  if (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80)
+    return true;
+  v4 = embedded_address(bytes);
+  return v4 && v4[0] == 169 && v4[1] == 254;
+}
+
+/* 169.254.0.0/16 and fe80::/10, where a cloud's machines find their metadata.
+ * inet_aton reads every form that a resolver takes for an address. */
+static bool is_link_local(const char *origin) {
+  const char *host = strstr(origin, "://") + 3;
+  size_t size = *host == '[' ? strcspn(++host, "]") : strcspn(host, ":");
+  struct in_addr address;
+  char text[64];
+  if (size > 0 && host[size - 1] == '.')
+    size--;
+  if (size >= sizeof text)
+    return false;
+  memcpy(text, host, size);
+  text[size] = '\0';
+  if (host[-1] == '[')
+    return is_link_local6(text);
+  return inet_aton(text, &address) && ntohl(address.s_addr) >> 16 == 0xa9fe;
+}
+
+/* What every origin that the module connects to has to be. */
+static enum verdict check_scheme_and_host(const char *origin) {
+  if (strncmp(origin, "http://", 7) != 0 && strncmp(origin, "https://", 8) != 0)
+    return VERDICT_INVALID;
+  if (is_link_local(origin))
+    return VERDICT_LINK_LOCAL;
+  return origin_is_plain(origin) && !is_loopback(origin) ? VERDICT_INSECURE
+                                                         : VERDICT_OK;
+}
+
 static enum verdict check_origin(CURLU *url, const char *text,
                                  struct buffer *origin) {
   enum verdict verdict = parse(url, text);
@@ -121,9 +172,6 @@ static enum verdict check_origin(CURLU *url, const char *text,
     verdict = write_origin(url, origin);
   if (verdict != VERDICT_OK)
     return verdict;
-  if (strncmp(origin->data, "http://", 7) != 0 &&
-      strncmp(origin->data, "https://", 8) != 0)
-    return VERDICT_INVALID;
   /* libcurl decodes a host after it has looked for an address in it: written,
    * it would be another host when it is read again. */
   if (strchr(text, '%'))
@@ -132,8 +180,8 @@ static enum verdict check_origin(CURLU *url, const char *text,
     return VERDICT_NO_MEMORY;
   if (strcmp(path, "/") != 0 || strpbrk(text, "?#"))
     verdict = VERDICT_NOT_ORIGIN;
-  else if (origin_is_plain(origin->data) && !is_loopback(origin->data))
-    verdict = VERDICT_INSECURE;
+  else
+    verdict = check_scheme_and_host(origin->data);
   curl_free(path);
   return verdict;
 }
@@ -146,6 +194,50 @@ enum verdict origin_parse(const char *text, struct buffer *origin) {
   if (url)
     verdict = check_origin(url, text, origin);
   curl_url_cleanup(url);
+  return verdict;
+}
+
+/* Where the path or the query of a URL begins; NULL: its host has bytes that
+ * one parser would decode, and another not. */
+static const char *skip_authority(const char *text) {
+  const char *host = strstr(text, "://"), *end;
+  if (!host)
+    return NULL;
+  host += 3;
+  end = host + strcspn(host, "/?#");
+  for (; host < end; host++)
+    if (*host == '%' || (unsigned char)*host >= 0x80)
+      return NULL;
+  return end;
+}
+
+static enum verdict write_url(CURLU *parsed, const char *text,
+                              struct buffer *url, size_t *origin) {
+  enum verdict verdict = parse(parsed, text);
+  const char *path = skip_authority(text);
+  if (verdict == VERDICT_OK)
+    verdict = path ? write_origin(parsed, url) : VERDICT_INVALID;
+  if (verdict == VERDICT_OK)
+    verdict = check_scheme_and_host(url->data);
+  if (verdict != VERDICT_OK)
+    return verdict;
+  *origin = url->length;
+  return (*path == '/' || buffer_add(url, "/")) &&
+                 buffer_append(url, path, strcspn(path, "#"))
+             ? VERDICT_OK
+             : VERDICT_NO_MEMORY;
+}
+
+/* Checks a URL of somebody else's, http(s), and writes it without a fragment;
+ * its first `origin` bytes are its origin. */
+enum verdict location_parse(const char *text, struct buffer *url,
+                            size_t *origin) {
+  CURLU *parsed = curl_url();
+  enum verdict verdict = VERDICT_NO_MEMORY;
+  buffer_clear(url);
+  if (parsed)
+    verdict = write_url(parsed, text, url, origin);
+  curl_url_cleanup(parsed);
   return verdict;
 }
 
@@ -276,12 +368,28 @@ enum verdict location_aim(const char *text, const char *base,
   return verdict;
 }
 
+/* RFC 3986, 2.3: what stands for itself everywhere. */
+static bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
 /* Appends text percent-encoded. */
 bool location_add_escaped(struct buffer *b, const char *text, size_t size) {
-  char *escaped = curl_easy_escape(NULL, text, (int)size);
-  bool ok = escaped && buffer_add(b, escaped);
-  curl_free(escaped);
-  return ok;
+  static const char hex[] = "0123456789ABCDEF";
+  size_t plain;
+  for (; size; text += plain + 1, size -= plain + 1) {
+    char escape[3] = "%";
+    for (plain = 0; plain < size && is_unreserved(text[plain]);)
+      plain++;
+    if (!buffer_append(b, text, plain) || plain == size)
+      return plain == size;
+    escape[1] = hex[(unsigned char)text[plain] >> 4];
+    escape[2] = hex[(unsigned char)text[plain] & 15];
+    if (!buffer_append(b, escape, sizeof escape))
+      return false;
+  }
+  return true;
 }
 
 /* Appends "/" and an id encoded as one path segment. */
@@ -295,37 +403,29 @@ static int hex_value(char c) {
   return found ? (int)(found - digits) % 16 : -1;
 }
 
-/* The character at `text`, of which `size` bytes may be read; its bytes go to
- * `taken`. A malformed escape stands for itself. */
-static int decode(const char *text, size_t size, size_t *taken) {
+/* The byte that is written at `text`, of which `size` bytes may be read; those
+ * of them that write it go to `taken`. A malformed escape stands for itself. */
+char location_decode(const char *text, size_t size, size_t *taken) {
   int high = *text == '%' && size > 2 ? hex_value(text[1]) : -1;
   int low = high < 0 ? -1 : hex_value(text[2]);
   *taken = low < 0 ? 1 : 3;
-  return low < 0 ? (unsigned char)*text : high * 16 + low;
+  if (low < 0)
+    return *text;
+  return (char)(high * 16 + low);
 }
 
-/* Decodes the path segment that begins at `segment`; false: it is empty, or
- * there is no memory for it. libcurl's own function would always need some. */
-static bool decode_segment(const char *segment, struct buffer *id) {
-  size_t length = strcspn(segment, "/?#"), taken;
-  bool ok = length > 0;
-  buffer_clear(id);
-  for (size_t i = 0; ok && i < length; i += taken) {
-    unsigned char c = (unsigned char)decode(segment + i, length - i, &taken);
-    ok = buffer_append(id, &c, 1);
-  }
-  return ok;
-}
-
-/* Finds the path segment after "/name/" and writes it decoded. Returns its
- * beginning; NULL: there is none. */
+/* Finds the path segment after "/name/" and its size, as it is written. NULL:
+ * there is none, or an empty one. */
 const char *location_segment_after(const char *location, const char *name,
-                                   struct buffer *id) {
+                                   size_t *size) {
   size_t length = strlen(name);
   const char *end = location + strcspn(location, "?#");
   for (const char *at = location; at < end; at++)
     if (*at == '/' && strncmp(at + 1, name, length) == 0 &&
-        at[length + 1] == '/')
-      return decode_segment(at + length + 2, id) ? at + length + 2 : NULL;
+        at[length + 1] == '/') {
+      at += length + 2;
+      *size = strcspn(at, "/?#");
+      return *size ? at : NULL;
+    }
   return NULL;
 }

@@ -67,17 +67,23 @@ static void push_settings(lua_State *L, int options, enum purpose purpose) {
   lua_remove(L, -2);
 }
 
-/* Lays out the stack of a call: options are at SLOT_SETTINGS, and settings take
- * their place. The table that will tell the answer is made here, before
+/* Lays out the rest of the stack of a call, whose settings are at
+ * SLOT_SETTINGS. The table that will tell the answer is made here, before
  * anything is sent. */
-struct request *request_begin(lua_State *L, enum purpose purpose) {
-  struct request *r;
-  push_settings(L, SLOT_SETTINGS, purpose);
-  lua_replace(L, SLOT_SETTINGS);
-  r = request_push(L, purpose);
+struct request *request_open(lua_State *L, enum purpose purpose) {
+  struct request *r = request_push(L, purpose);
+  r->post = purpose == TO_CANCEL || purpose == TO_TOKEN;
   r->deadline = engine_clock() + exchange_settings(L)->timeout;
   lua_createtable(L, 0, 16);
   return r;
+}
+
+/* The same where options, or nil, are at SLOT_SETTINGS: settings take their
+ * place. */
+struct request *request_begin(lua_State *L, enum purpose purpose) {
+  push_settings(L, SLOT_SETTINGS, purpose);
+  lua_replace(L, SLOT_SETTINGS);
+  return request_open(L, purpose);
 }
 
 /* ---- the end of a call ---- */
@@ -95,7 +101,7 @@ static int deliver(lua_State *L) {
 /* Ends a call that never came to an exchange; the table holds the error. */
 int request_refuse(lua_State *L) {
   request_of(L)->failed = true;
-  secret_redact(L, request_of(L));
+  secret_redact(L, request_of(L), SLOT_TABLE);
   return deliver(L);
 }
 
@@ -251,28 +257,15 @@ static int ask_token(lua_State *L) {
 /* ---- where it goes ---- */
 
 /* Parses the origin, unless the transfer's last exchange went there too. */
-static enum verdict point_to_origin(struct transfer *t, const char *origin) {
-  size_t size = strlen(origin);
-  enum verdict verdict;
+static enum verdict point_to_origin(struct transfer *t, const char *origin,
+                                    size_t size) {
+  enum verdict verdict = VERDICT_NO_MEMORY;
   if (buffer_equals(&t->origin, origin, size))
     return VERDICT_OK;
-  buffer_clear(&t->origin);
-  verdict = origin_set(t->url, origin);
-  if (verdict == VERDICT_OK && !buffer_set(&t->origin, origin, size))
-    verdict = VERDICT_NO_MEMORY;
-  return verdict;
-}
-
-/* Points the transfer at `text`, a location or a path, under the origin rule.
- */
-static enum verdict point(struct transfer *t, const char *origin,
-                          const char *api_version, const char *text) {
-  enum verdict verdict = point_to_origin(t, origin);
-  buffer_clear(&t->text);
-  if (verdict == VERDICT_OK)
-    verdict = location_aim(text, origin, origin, api_version, &t->text);
+  if (buffer_set(&t->origin, origin, size))
+    verdict = origin_set(t->url, t->origin.data);
   if (verdict != VERDICT_OK)
-    buffer_clear(&t->text);
+    buffer_clear(&t->origin);
   return verdict;
 }
 
@@ -291,17 +284,29 @@ int request_refuse_location(lua_State *L, enum verdict verdict) {
   return request_refuse(L);
 }
 
-/* Sends the call on its way to `text`, which is relative to `origin` or
- * absolute. */
-int request_go(lua_State *L, const char *origin, const char *api_version,
-               const char *text) {
+/* Sends the call on its way to the URL of its transfer, which is at `origin`,
+ * of `size` bytes. */
+int request_go(lua_State *L, const char *origin, size_t size) {
   struct request *r = request_of(L);
-  enum verdict verdict = point(r->transfer, origin, api_version, text);
+  enum verdict verdict = point_to_origin(r->transfer, origin, size);
   if (verdict != VERDICT_OK)
     return request_refuse_location(L, verdict);
   if (exchange_settings(L)->dry_run)
     return dry_run(L);
-  return r->purpose == TO_TOKEN ? launch(L, NULL) : ask_token(L);
+  return exchange_brings_token(r) ? launch(L, NULL) : ask_token(L);
+}
+
+/* Sends the call to a location, absolute or relative to the endpoint, under the
+ * origin rule. */
+int request_follow(lua_State *L, const char *location) {
+  const struct settings *s = exchange_settings(L);
+  struct buffer *url = &request_of(L)->transfer->text;
+  enum verdict verdict =
+      location_aim(location, s->endpoint, s->endpoint, s->api_version, url);
+  if (verdict == VERDICT_OK)
+    return request_go(L, s->endpoint, strlen(s->endpoint));
+  buffer_clear(url);
+  return request_refuse_location(L, verdict);
 }
 
 /* Makes the type. Its index is empty: a wait function may ask a request for

@@ -21,14 +21,23 @@ static void set_exchange(lua_State *L, const struct transfer *t) {
   operation_set_type(L, SLOT_TABLE);
 }
 
+static void push_decoded(lua_State *L, const char *text, size_t size) {
+  size_t taken;
+  luaL_Buffer out;
+  luaL_buffinit(L, &out);
+  for (; size; text += taken, size -= taken)
+    luaL_addchar(&out, location_decode(text, size, &taken));
+  luaL_pushresult(&out);
+}
+
 /* Sets a field to the decoded path segment after "/name/". Returns where that
  * segment is; NULL: there is none. */
-static const char *set_segment(lua_State *L, struct buffer *id,
-                               const char *location, const char *name,
-                               const char *field) {
-  const char *segment = location_segment_after(location, name, id);
+static const char *set_segment(lua_State *L, const char *location,
+                               const char *name, const char *field) {
+  size_t size;
+  const char *segment = location_segment_after(location, name, &size);
   if (segment) {
-    lua_pushlstring(L, id->data, id->length);
+    push_decoded(L, segment, size);
     lua_setfield(L, SLOT_TABLE, field);
   }
   return segment;
@@ -37,15 +46,14 @@ static const char *set_segment(lua_State *L, struct buffer *id,
 /* A location under /publishers/ names publisher, offer and operation, in this
  * order, and any of them may be called "operations"; the other form holds names
  * joined by "$" which are not those of the list. */
-static void set_names(lua_State *L, struct transfer *t) {
+static void set_names(lua_State *L) {
   const char *at = NULL;
   if (table_get(L, SLOT_TABLE, "location") == LUA_TSTRING)
-    at = set_segment(L, &t->nodes, lua_tostring(L, -1), "publishers",
-                     "publisher");
+    at = set_segment(L, lua_tostring(L, -1), "publishers", "publisher");
   if (at)
-    at = set_segment(L, &t->nodes, at, "offers", "offer");
+    at = set_segment(L, at, "offers", "offer");
   if (at)
-    set_segment(L, &t->nodes, at, "operations", "id");
+    set_segment(L, at, "operations", "id");
   lua_pop(L, 1);
 }
 
@@ -113,7 +121,7 @@ static bool build_cancel(lua_State *L, struct request *r) {
   lua_setfield(L, SLOT_TABLE, "body");
   set_exchange(L, t);
   exchange_set_location(L, r);
-  set_names(L, t);
+  set_names(L);
   set_offer(L, SLOT_TABLE);
   operation_set_state(L, SLOT_TABLE, status == 200 ? CANCELED : ACCEPTED);
   return true;
@@ -160,11 +168,11 @@ static bool copy_names(lua_State *L) {
 }
 
 /* What the polled operation knows comes before what its location says. */
-static void set_known_names(lua_State *L, struct transfer *t) {
+static void set_known_names(lua_State *L) {
   if (!lua_istable(L, SLOT_FIRST)) {
-    set_names(L, t);
+    set_names(L);
   } else if (!copy_names(L)) {
-    set_names(L, t);
+    set_names(L);
     copy_names(L);
   }
 }
@@ -172,7 +180,7 @@ static void set_known_names(lua_State *L, struct transfer *t) {
 /* Fills the table from a changed answer whose tree, or nil, is on top. */
 static void build_changed(lua_State *L, struct request *r) {
   int status = r->transfer->answer.status;
-  set_known_names(L, r->transfer);
+  set_known_names(L);
   set_exchange(L, r->transfer);
   operation_set_state(L, SLOT_TABLE, status == 204 ? SUCCEEDED : UNKNOWN);
   if (!lua_isnil(L, -1)) {
@@ -229,17 +237,10 @@ static bool build_status(lua_State *L, struct request *r) {
 
 /* Gives the item at `item`, whose id is on top of the stack, its location. The
  * list itself names none; this form is documented for the operation call. */
-static bool set_item_location(lua_State *L, struct buffer *b, int item) {
-  const struct settings *s = exchange_settings(L);
-  buffer_clear(b);
-  if (!buffer_add(b, s->endpoint) || !buffer_add(b, "/api/publishers") ||
-      !exchange_add_segment(L, b, SLOT_FIRST) || !buffer_add(b, "/offers") ||
-      !exchange_add_segment(L, b, SLOT_SECOND) ||
-      !buffer_add(b, "/operations") || !exchange_add_segment(L, b, -1) ||
-      !buffer_add(b, "?api-version=") ||
-      !location_add_escaped(b, s->api_version, strlen(s->api_version)))
+static bool set_item_location(lua_State *L, struct buffer *url, int item) {
+  if (!exchange_write_url(L, url, "/operations", lua_gettop(L), NULL))
     return false;
-  lua_pushlstring(L, b->data, b->length);
+  lua_pushlstring(L, url->data, url->length);
   lua_setfield(L, item, "location");
   return true;
 }
@@ -259,7 +260,7 @@ static bool to_item(lua_State *L, struct transfer *t) {
   table_set_boolean(L, item, "changed", true);
   set_offer(L, item);
   table_get(L, item, "id");
-  if (!check_id_fault(L, -1) && !set_item_location(L, &t->nodes, item))
+  if (!check_id_fault(L, -1) && !set_item_location(L, &t->location, item))
     return false;
   lua_settop(L, item);
   operation_set_type(L, item);
@@ -318,15 +319,16 @@ static bool build_list(lua_State *L, struct request *r) {
 
 /* ---- the token ---- */
 
-/* The numbers of the token endpoint are strings. */
-static void set_expiry(lua_State *L, int object) {
-  int whole;
-  lua_Integer seconds;
-  table_get(L, object, "expires_in");
-  seconds = lua_tointegerx(L, -1, &whole);
+/* Copies a time of the grant, number or text; the numbers of the token endpoint
+ * are strings, and whole ones become integers. */
+static void set_life(lua_State *L, int object, const char *name) {
+  int whole, type = table_get(L, object, name);
+  lua_Integer seconds = lua_tointegerx(L, -1, &whole);
+  if (whole)
+    table_set_integer(L, SLOT_TABLE, name, seconds);
+  else if (type == LUA_TNUMBER || type == LUA_TSTRING)
+    table_copy(L, object, SLOT_TABLE, name);
   lua_pop(L, 1);
-  if (whole && seconds >= 0)
-    table_set_integer(L, SLOT_TABLE, "expires_in", seconds);
 }
 
 static bool build_token(lua_State *L, struct request *r) {
@@ -339,7 +341,24 @@ static bool build_token(lua_State *L, struct request *r) {
     return fail_protocol(L, r, "invalid_token_answer",
                          "the token endpoint sent no access_token");
   lua_setfield(L, SLOT_TABLE, "access_token");
-  set_expiry(L, SLOT_TOP + 2);
+  set_life(L, SLOT_TOP + 2, "expires_in");
+  set_life(L, SLOT_TOP + 2, "expires_on");
+  return true;
+}
+
+/* ---- any document ---- */
+
+static bool build_json(lua_State *L, struct request *r) {
+  const struct answer *a = &r->transfer->answer;
+  if (a->status != 200)
+    return fail_status(L, r);
+  text_push_bytes(L, &a->body);
+  if (!json_decode(L, SLOT_TOP + 1))
+    return fail_json(L, r);
+  if (!lua_istable(L, -1))
+    return fail_protocol(L, r, "unexpected_document",
+                         "the document is neither object nor array");
+  lua_replace(L, SLOT_TABLE);
   return true;
 }
 
@@ -401,8 +420,10 @@ static bool build(lua_State *L, struct request *r) {
     return build_list(L, r);
   case TO_STATUS:
     return build_status(L, r);
-  default:
+  case TO_TOKEN:
     return build_token(L, r);
+  default:
+    return build_json(L, r);
   }
 }
 
@@ -421,7 +442,7 @@ bool response_build(lua_State *L, struct request *r) {
   else
     failure_from_transfer(L, r);
   if (!ok)
-    secret_redact(L, r);
+    secret_redact(L, r, SLOT_TABLE);
   lua_settop(L, SLOT_TOP);
   return ok;
 }

@@ -179,15 +179,33 @@ const struct settings *settings_default(lua_State *L, int given) {
   return s;
 }
 
+/* Pushes a copy of the settings at `base`, and the table of its values. */
+static struct settings *push_derived(lua_State *L, int base) {
+  struct settings *s = push_settings(L);
+  memcpy(s, lua_touserdata(L, base), sizeof *s);
+  lua_pushvalue(L, base);
+  lua_setiuservalue(L, -3, PARENT);
+  return s;
+}
+
+/* Pushes what the settings at `base` become for an exchange that has the
+ * headers of the table on top of the stack and no token; they are popped. */
+void settings_with_headers(lua_State *L, int base) {
+  int headers = lua_gettop(L);
+  struct settings *s = push_derived(L, base);
+  lua_pushvalue(L, headers);
+  check_all_headers(L, "headers", &s->headers);
+  lua_setfield(L, -2, "headers");
+  lua_pop(L, 1);
+  lua_remove(L, headers);
+}
+
 /* Pushes what the settings at `base` become with the options at `given`, for
  * one call. Raises where an option is wrong. */
 const struct settings *settings_derive(lua_State *L, int base, int given,
                                        enum scope scope) {
-  struct settings *s = push_settings(L);
+  struct settings *s = push_derived(L, base);
   int values = lua_gettop(L);
-  memcpy(s, lua_touserdata(L, base), sizeof *s);
-  lua_pushvalue(L, base);
-  lua_setiuservalue(L, values - 1, PARENT);
   apply_table(L, s, given, scope, values);
   lua_settop(L, values - 1);
   return s;

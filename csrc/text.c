@@ -8,41 +8,37 @@ void text_push_bytes(lua_State *L, const struct buffer *b) {
   lua_pushlstring(L, b->data ? b->data : "", b->length);
 }
 
-/* Pushes libcurl's text without the user info of a proxy's URL that it may
- * quote. */
-const char *text_push_masked(lua_State *L, const char *text) {
-  const char *at = strrchr(text, '@'), *start = strstr(text, "://");
-  if (!at)
+/* Pushes `text` with what stands from `start` to its last "@" hidden. */
+static const char *push_hidden(lua_State *L, const char *text,
+                               const char *start) {
+  const char *at = strrchr(text, '@');
+  if (!at || at < start)
     return lua_pushstring(L, text);
-  if (start)
-    start += 3;
-  else
-    start = text + strcspn(text, "'") + 1;
-  if (start > at)
-    start = text;
   lua_pushlstring(L, text, (size_t)(start - text));
   lua_pushfstring(L, "***%s", at);
   lua_concat(L, 2);
   return lua_tostring(L, -1);
 }
 
-/* Pushes `text` with each `secret` replaced; false, and nothing, where there
- * is none. */
-bool text_push_redacted(lua_State *L, const char *text, size_t size,
-                        const char *secret, size_t length) {
-  const char *end = text + size, *found = memmem(text, size, secret, length);
-  luaL_Buffer out;
-  if (!found)
-    return false;
-  luaL_buffinit(L, &out);
-  for (; found; found = memmem(text, (size_t)(end - text), secret, length)) {
-    luaL_addlstring(&out, text, (size_t)(found - text));
-    luaL_addstring(&out, "***");
-    text = found + length;
-  }
-  luaL_addlstring(&out, text, (size_t)(end - text));
-  luaL_pushresult(&out);
-  return true;
+/* Passes over a scheme, where there is one. */
+static const char *skip_scheme(const char *url) {
+  size_t size = strspn(url, "abcdefghijklmnopqrstuvwxyz0123456789+-."
+                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+  return size && strncmp(url + size, "://", 3) == 0 ? url + size + 3 : url;
+}
+
+/* Pushes the URL of a proxy without its user info. */
+const char *text_push_proxy(lua_State *L, const char *url) {
+  return push_hidden(L, url, skip_scheme(url));
+}
+
+/* Pushes libcurl's text without the user info of a proxy's URL that it may
+ * quote, whatever quotes that holds itself. */
+const char *text_push_masked(lua_State *L, const char *text) {
+  const char *quote = strchr(text, '\''), *scheme = strstr(text, "://");
+  if (quote && (!scheme || quote < scheme))
+    return push_hidden(L, text, skip_scheme(quote + 1));
+  return push_hidden(L, text, scheme ? scheme + 3 : text);
 }
 
 /* True for a longer form of a shorter character, a surrogate, and what is

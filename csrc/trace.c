@@ -60,7 +60,6 @@ static void set_end(lua_State *L, int event, const struct request *r) {
  * bytes_received); request_id, client_request_id. */
 void trace_push_event(lua_State *L, struct request *r) {
   const struct transfer *t = r->transfer;
-  const char *request_id = answer_request_id(&t->answer);
   CURL *easy = t->easy;
   int event;
   lua_createtable(L, 0, 20);
@@ -69,9 +68,7 @@ void trace_push_event(lua_State *L, struct request *r) {
   lua_pushlstring(L, t->text.data, t->text.length);
   lua_setfield(L, event, "url");
   set_end(L, event, r);
-  if (request_id)
-    table_set_string(L, event, "request_id", request_id);
-  table_set_string(L, event, "client_request_id", t->lines.data + t->id);
+  exchange_set_ids(L, event, t);
   set_time(L, easy, CURLINFO_NAMELOOKUP_TIME_T, "dns");
   set_time(L, easy, CURLINFO_CONNECT_TIME_T, "connect");
   set_time(L, easy, CURLINFO_APPCONNECT_TIME_T, "tls");
@@ -81,6 +78,7 @@ void trace_push_event(lua_State *L, struct request *r) {
   set_count(L, easy, CURLINFO_SIZE_DOWNLOAD_T, "bytes_received");
   set_connection(L, easy, t->answer.starts > 0);
   set_protocol(L, easy);
+  secret_redact(L, r, event);
 }
 
 /* ---- dry run ---- */
@@ -126,7 +124,7 @@ static void add_proxy(luaL_Buffer *out, const char *proxy) {
 static const char *push_proxy(lua_State *L, const struct transfer *t) {
   const char *proxy = exchange_settings(L)->proxy;
   if (proxy && !origin_is_plain(t->text.data))
-    return text_push_masked(L, proxy);
+    return text_push_proxy(L, proxy);
   lua_pushnil(L);
   return NULL;
 }

@@ -211,6 +211,7 @@ void transfer_free(struct transfer *t) {
   buffer_free(&t->text);
   buffer_free(&t->lines);
   buffer_free(&t->nodes);
+  buffer_free(&t->location);
   buffer_free(&t->body);
   answer_free(&t->answer);
   free(t);
@@ -331,7 +332,7 @@ bool transfer_compose(struct request *r, const struct settings *s,
   const char *type = r->purpose == TO_TOKEN
                          ? "application/x-www-form-urlencoded"
                          : "application/json";
-  bool post = r->purpose == TO_CANCEL || r->purpose == TO_TOKEN;
+  bool post = r->post;
   buffer_clear(&t->lines);
   t->token = t->id = 0;
   answer_reset(&t->answer, post, s->max_body);

@@ -312,7 +312,7 @@ describe("options", function()
   -- No value is a cpp.no_such_option: an editor flags whatever has another name.
   it("of any other name are flagged by an editor", function()
     assert.same({}, annotated.classes["cpp.no_such_option"].fields)
-    for _, class in ipairs { "cpp.options", "cpp.token_parameters" } do
+    for _, class in ipairs { "cpp.options", "cpp.token_parameters", "cpp.json_parameters" } do
       assert.equal("cpp.no_such_option", annotated.classes[class].others)
     end
     for _, rule in pairs(SCOPES) do
@@ -323,8 +323,14 @@ describe("options", function()
     end
   end)
 
+  it("of fetch_json are those that it knows", function()
+    local names = c_list("csrc/fetch.c", 'names[] = {"url"')
+    table.insert(names, "url")
+    assert.same(keys(set_of(names)), keys(fields_of "cpp.json_parameters"))
+  end)
+
   it("of fetch_token are those that it knows", function()
-    local names = c_list("csrc/calls.c", "static const char *const names[] = {")
+    local names = c_list("csrc/fetch.c", "static const char *const names[] = {")
     assert.same(keys(set_of(names)), keys(fields_of "cpp.token_parameters"))
     assert.has_error(function() client:fetch_token { tenant = "t", secret = "s" } end,
       "unknown option 'secret'")

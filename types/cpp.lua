@@ -289,19 +289,37 @@
 --- What `client:fetch_token` returns.
 ---@class cpp.token
 ---@field access_token string
---- Seconds. The service sends it as a string (documented by Microsoft).
----@field expires_in? integer
+--- Seconds. The service sends numbers or strings; whole ones are integers here,
+--- anything else is as it came.
+---@field expires_in? integer|number|string
+--- Seconds since 1970, or the text that the service gave.
+---@field expires_on? integer|number|string
 
---- What `client:fetch_token` takes.
+--- What `client:fetch_token` takes: a secret or an assertion.
 ---@class (exact) cpp.token_parameters
 --- Directory of the application: its id or a domain name.
 ---@field tenant string
 ---@field client_id string
----@field client_secret string
+--- Asks the endpoint of v1, `{authority}/{tenant}/oauth2/token`.
+---@field client_secret? string
+--- A JWT that stands for the application. Asks the endpoint of v2,
+--- `{authority}/{tenant}/oauth2/v2.0/token`, with `{resource}/.default` as scope.
+---@field client_assertion? string
 --- Origin of the token endpoint. Default: "https://login.microsoftonline.com".
 ---@field authority? string
 --- What the token is for. Default: "https://cloudpartner.azure.com".
 ---@field resource? string
+---@field [string] cpp.no_such_option
+
+--- What `client:fetch_json` takes.
+---@class (exact) cpp.json_parameters
+--- https, or http to loopback; never a link-local address.
+---@field url string
+--- A POST has no body. Default: "GET".
+---@field method? "GET"|"POST"
+--- The only ones of the caller's that are sent; `Authorization` may be among
+--- them. Their values are masked in errors and trace events.
+---@field headers? table<string, string>
 ---@field [string] cpp.no_such_option
 
 -- ---- errors ----------------------------------------------------------------
@@ -338,12 +356,15 @@
 ---| "body_too_large" # protocol: larger than max_body
 ---| "headers_too_large" # protocol: the headers never end
 ---| "unexpected_status" # protocol: a 2xx that this call does not know
----| "unexpected_document" # protocol: the list is not an array
+---| "unexpected_document" # protocol: the list is not an array, or the document no table
 ---| "invalid_token_answer" # protocol: the token endpoint sent no token
 ---| "no_location" # protocol: the operation has no location to poll
 ---| "foreign_origin" # origin: another scheme, host or port than the endpoint's
 ---| "invalid_location" # origin: not a URL
 ---| "user_info" # origin: user:password@ in the URL
+---| "invalid_url" # origin: not one of http or https (fetch_json)
+---| "insecure_url" # origin: plain http to a host that is not loopback (fetch_json)
+---| "link_local" # origin: nothing talks to such an address (fetch_json)
 ---| "no_token" # credential: none was given
 ---| "invalid_token" # credential: no string, or no bearer token; the message names what held it
 ---| "az_not_found" # credential: the Azure CLI is not installed
@@ -497,13 +518,21 @@ function client:operations(publisher, offer, opts) end
 function client:status(publisher, offer, opts) end
 
 --- Asks the token endpoint for a token, in the form that is documented by
---- Microsoft for an application with a secret. It is not kept:
---- `credential.client_secret` does that, and is what the option `token` takes.
---- Refusals are of kind `credential`.
+--- Microsoft for an application with a secret, or with an assertion. It is not
+--- kept: `credential.client_secret` does that, and is what the option `token`
+--- takes. Refusals are of kind `credential`.
 ---@param parameters cpp.token_parameters
 ---@return cpp.token|nil token
 ---@return cpp.error|nil err of kind `credential` where the endpoint refuses
 function client:fetch_token(parameters) end
+
+--- Asks somebody else than the portal for a JSON document, without the client's
+--- token and headers and without a redirect: what a credential is granted an
+--- assertion by. A URL that is not talked to is an error of kind `origin`.
+---@param parameters cpp.json_parameters
+---@return table|nil document decoded; JSON null is `null` of the module
+---@return cpp.error|nil err of kind `credential` where the other side refuses
+function client:fetch_json(parameters) end
 
 --- Waits, as calls do: through the client's wait function, which may yield.
 ---@param seconds number 0 or more

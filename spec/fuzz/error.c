@@ -24,7 +24,7 @@ static int build(lua_State *L) {
   CHECK(feed_body(&transfer->answer, input->data + 1, input->length - 1));
   failure_from_status(L, &r);
   CHECK(lua_gettop(L) == SLOT_TOP);
-  secret_redact(L, &r);
+  secret_redact(L, &r, SLOT_TABLE);
   CHECK(lua_gettop(L) == SLOT_TOP);
   CHECK(field_is(L, SLOT_TABLE, "status", LUA_TNUMBER));
   check_error(L, SLOT_TABLE);

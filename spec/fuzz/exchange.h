@@ -73,6 +73,7 @@ static inline void lay_out(lua_State *L, struct request *r,
                            enum purpose purpose) {
   memset(r, 0, sizeof *r);
   r->purpose = purpose;
+  r->post = purpose == TO_CANCEL || purpose == TO_TOKEN;
   r->progress = COLLECTED;
   lua_getfield(L, LUA_REGISTRYINDEX, "fuzz.client");
   lua_insert(L, SLOT_CLIENT);

@@ -103,12 +103,13 @@ static void check_list(lua_State *L, const struct request *r) {
   }
 }
 
-static void check_token(lua_State *L) {
+static void check_grant(lua_State *L) {
+  static const char *const times[] = {"expires_in", "expires_on"};
   CHECK(field_is(L, SLOT_TABLE, "access_token", LUA_TSTRING));
-  table_get(L, SLOT_TABLE, "expires_in");
-  CHECK(lua_isnil(L, -1) ||
-        (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 0));
-  lua_pop(L, 1);
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+    CHECK(field_is(L, SLOT_TABLE, times[i], LUA_TNIL) ||
+          field_is(L, SLOT_TABLE, times[i], LUA_TNUMBER) ||
+          field_is(L, SLOT_TABLE, times[i], LUA_TSTRING));
 }
 
 /* A cancel is done only by a 200, a poll of it only where the status allows. */
@@ -130,7 +131,7 @@ static void check_result(lua_State *L, const struct request *r) {
     check_list(L, r);
     break;
   case TO_TOKEN:
-    check_token(L);
+    check_grant(L);
     break;
   default:
     check_operation(L, r, SLOT_TABLE);

@@ -201,11 +201,13 @@ static bool segment_is(const char *id, const char *expected) {
 }
 
 static bool segment_after(const char *location, const char *expected) {
-  struct buffer id = {0};
-  bool found = location_segment_after(location, "operations", &id);
-  bool same = expected ? found && strcmp(id.data, expected) == 0 : !found;
-  buffer_free(&id);
-  return same;
+  size_t size, taken;
+  const char *at = location_segment_after(location, "operations", &size);
+  if (!at || !expected)
+    return !at && !expected;
+  for (; size && location_decode(at, size, &taken) == *expected; expected++)
+    at += taken, size -= taken;
+  return size == 0 && !*expected;
 }
 
 static void test_segments(void) {
