@@ -113,16 +113,16 @@ const char *answer_request_id(const struct answer *a) {
 
 /* Digits to seconds; -1 for anything else and for more than 10 of them, which
  * would be three centuries. */
-static long parse_seconds(const char *text) {
+static long long parse_seconds(const char *text) {
   size_t digits = strspn(text, "0123456789");
   if (digits == 0 || digits > 10 || text[digits])
     return -1;
-  return (long)strtoll(text, NULL, 10);
+  return strtoll(text, NULL, 10);
 }
 
 /* Retry-After in seconds from now; -1: absent or nonsense. A date counts from
  * the server's own Date, so that a wrong clock on either side does no harm. */
-long answer_retry_after(const struct answer *a) {
+long long answer_retry_after(const struct answer *a) {
   const char *text = answer_header(a, HEADER_RETRY_AFTER);
   const char *date = answer_header(a, HEADER_DATE);
   time_t now, then;
@@ -136,7 +136,7 @@ long answer_retry_after(const struct answer *a) {
   now = date ? curl_getdate(date, NULL) : -1;
   if (now < 0)
     now = time(NULL);
-  return then > now ? (long)(then - now) : 0;
+  return then > now ? then - now : 0;
 }
 
 #define NAME(text)                                                             \

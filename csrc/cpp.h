@@ -140,7 +140,7 @@ bool answer_reserve(struct answer *a);
 void answer_free(struct answer *a);
 const char *answer_header(const struct answer *a, enum header name);
 const char *answer_request_id(const struct answer *a);
-long answer_retry_after(const struct answer *a);
+long long answer_retry_after(const struct answer *a);
 size_t answer_on_header(char *line, size_t size, size_t count, void *answer);
 size_t answer_on_body(char *bytes, size_t size, size_t count, void *answer);
 int answer_on_start(void *answer, char *remote, char *local, int remote_port,

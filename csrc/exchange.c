@@ -26,7 +26,7 @@ void exchange_set_ids(lua_State *L, int table, const struct transfer *t) {
 
 /* Sets `retry_after` where the answer says it. */
 void exchange_set_pause(lua_State *L, int table, const struct transfer *t) {
-  long seconds = answer_retry_after(&t->answer);
+  long long seconds = answer_retry_after(&t->answer);
   if (seconds >= 0)
     table_set_integer(L, table, "retry_after", seconds);
 }

@@ -231,10 +231,10 @@ static void test_reset(void) {
 
 /* ---- Retry-After ---- */
 
-static long retry_after(const char *value, const char *date) {
+static long long retry_after(const char *value, const char *date) {
   struct answer a = {0};
   char line[100];
-  long seconds;
+  long long seconds;
   feed(&a, "HTTP/1.1 429 \r\n");
   if (value) {
     snprintf(line, sizeof line, "Retry-After: %s\r\n", value);
@@ -259,6 +259,7 @@ static void test_retry_after(void) {
   CHECK(retry_after(later, "nonsense") == 0);
   CHECK(retry_after("soon", noon) == -1 && retry_after("-1", noon) == -1);
   CHECK(retry_after("1.5", noon) == -1 && retry_after("1e3", noon) == -1);
+  CHECK(retry_after("9999999999", noon) == 9999999999LL);
   CHECK(retry_after("99999999999", noon) == -1);
   CHECK(retry_after("Fri, 01 Jan 2100 00:00:00 GMT", NULL) > 1000000);
 }

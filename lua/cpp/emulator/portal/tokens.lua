@@ -10,11 +10,15 @@ local settings = {}
 local issued = {} -- token -> { expires = real seconds, calls = integer }
 local ids, generator
 
+-- What a token without an end says in seconds: three years, for a client whose clock
+-- has 32 bits knows no date after 2038.
+local FAR = 1e8
+
 -- Shaped like those of Microsoft's directory: a JSON Web Token, whose claims a client
 -- may show.
 local function new_token(client_id, lifetime)
   local now = math.floor(clock.real())
-  local expires = now + math.min(lifetime, 1e9)
+  local expires = now + math.min(lifetime, FAR)
   local claims = {
     aud = tokens.RESOURCE, iss = "https://sts.windows.net/" .. ids.tenant .. "/",
     iat = now, nbf = now, exp = expires, appid = client_id,
