@@ -48,7 +48,8 @@ static int operations(lua_State *L) {
   struct request *r = begin_offer(L, TO_LIST);
   if (!engine_borrow(r->client, r))
     return request_refuse_memory(L);
-  return go_offer(L, "/submissions/", exchange_settings(L)->status);
+  return go_offer(L, "/submissions/",
+                  operation_filter_to_send(exchange_settings(L)->status));
 }
 
 /* client:status(publisher, offer [, options]) --> operation | nil, err */

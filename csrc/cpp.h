@@ -368,6 +368,7 @@ bool table_copy(lua_State *L, int from, int to, const char *name);
 /* ---- json.c ------------------------------------------------------------ */
 
 void json_register(lua_State *L);
+const char *json_start(const char *text);
 bool json_decode(lua_State *L, int text);
 void json_encode(lua_State *L, int value);
 
@@ -455,6 +456,7 @@ void operation_set_state(lua_State *L, int table, enum state state);
 void operation_read(lua_State *L, int table, const char *word);
 void operation_remember(lua_State *L, int table);
 bool operation_to_object(lua_State *L);
+const char *operation_filter_to_send(const char *filter);
 bool operation_matches(lua_State *L, const char *filter);
 int operation_fold_word(lua_State *L);
 

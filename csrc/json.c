@@ -114,16 +114,26 @@ static int call_decode(lua_State *L, int text) {
   return status;
 }
 
+/* Where the JSON begins in a text: behind a UTF-8 byte order mark. */
+const char *json_start(const char *text) {
+  return strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? text + 3 : text;
+}
+
 /* Decodes the string at `text` and pushes the tree. False, and nothing is
  * pushed, where it is not JSON. Raises only a memory error. */
 bool json_decode(lua_State *L, int text) {
   size_t size;
-  const char *bytes = lua_tolstring(L, text, &size);
+  const char *bytes = lua_tolstring(L, text, &size), *start = json_start(bytes);
   int status;
   /* cjson stops at a NUL and calls what comes before it the document. */
   if (memchr(bytes, '\0', size))
     return false;
-  status = call_decode(L, text);
+  if (start == bytes)
+    lua_pushvalue(L, text);
+  else
+    lua_pushlstring(L, start, size - (size_t)(start - bytes));
+  status = call_decode(L, lua_gettop(L));
+  lua_remove(L, -2);
   if (status == LUA_ERRMEM)
     lua_error(L);
   if (status != LUA_OK)

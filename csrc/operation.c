@@ -220,20 +220,42 @@ void operation_read(lua_State *L, int table, const char *word) {
   operation_set_state(L, table, state);
 }
 
-/* The service is asked to filter, and known to be asked in two ways: the answer
- * is filtered again. Words that are no state of ours are compared folded. */
+/* Whether two words are one, folded. A word that is too long is no other's. */
+static bool is_word(const char *word, const char *other) {
+  char folded[32], wanted[32];
+  if (!word)
+    return false;
+  fold(word, folded);
+  fold(other, wanted);
+  return *wanted && strcmp(folded, wanted) == 0;
+}
+
+/* Whether a filter is for a state of ours, not for a word of the service's. */
+static bool is_for_state(const char *filter) {
+  return state_of(filter) != UNKNOWN || is_word("unknown", filter);
+}
+
+/* What the service can be asked to keep of a list; NULL: all, for no word of
+ * its items says it. */
+const char *operation_filter_to_send(const char *filter) {
+  bool has_word =
+      filter && (!is_for_state(filter) ||
+                 (state_of(filter) != WAITING && state_of(filter) != UNKNOWN));
+  return has_word ? filter : NULL;
+}
+
+/* Whether the item on top of the stack passes a filter (NULL: none). The
+ * service is asked to filter too, and is known to be asked in two ways. */
 bool operation_matches(lua_State *L, const char *filter) {
-  char wanted[32], found[32] = "";
-  enum state state = filter ? state_of(filter) : UNKNOWN;
-  if (!filter)
-    return true;
-  table_get(L, -1, "status");
-  if (lua_type(L, -1) == LUA_TSTRING)
-    fold(lua_tostring(L, -1), found);
-  lua_pop(L, 1);
-  fold(filter, wanted);
-  return (*wanted && strcmp(found, wanted) == 0) ||
-         (state != UNKNOWN && state_of(found) == state);
+  int item = lua_gettop(L);
+  bool matches = true;
+  if (filter && is_for_state(filter))
+    matches = strcmp(table_text(L, item, "state"),
+                     state_names[state_of(filter)]) == 0;
+  else if (filter)
+    matches = is_word(table_text(L, item, "status"), filter);
+  lua_settop(L, item);
+  return matches;
 }
 
 /* ---- as text ---- */

@@ -64,9 +64,13 @@ static void set_offer(lua_State *L, int table) {
   lua_setfield(L, table, "offer");
 }
 
+/* Whether an answer brings no document. */
 static bool is_blank(const struct answer *a) {
-  return a->body.length == 0 ||
-         strspn(a->body.data, " \t\r\n") == a->body.length;
+  const char *text;
+  if (a->body.length == 0)
+    return true;
+  text = json_start(a->body.data);
+  return text + strspn(text, " \t\r\n") == a->body.data + a->body.length;
 }
 
 /* ---- the calls ---- */
@@ -268,17 +272,10 @@ static bool to_item(lua_State *L, struct transfer *t) {
   return true;
 }
 
-/* lua-cjson makes the same empty table of [] and {}. */
-static bool is_array(lua_State *L) {
-  if (!lua_istable(L, -1))
-    return false;
-  if (lua_rawlen(L, -1) > 0)
-    return true;
-  lua_pushnil(L);
-  if (!lua_next(L, -2))
-    return true;
-  lua_pop(L, 2);
-  return false;
+/* lua-cjson makes the same empty table of [] and {}: the text decides. */
+static bool is_array(const struct answer *a) {
+  const char *text = json_start(a->body.data);
+  return text[strspn(text, " \t\r\n")] == '[';
 }
 
 /* Fills the table with what matches of the array on top of the stack. False:
@@ -305,7 +302,7 @@ static bool build_list(lua_State *L, struct request *r) {
   text_push_bytes(L, &a->body);
   if (!json_decode(L, SLOT_TOP + 1))
     return fail_json(L, r);
-  if (!is_array(L))
+  if (!is_array(a))
     return fail_protocol(L, r, "unexpected_document",
                          "the list is not an array");
   if (keep_items(L, r->transfer, exchange_settings(L)->status))

@@ -25,7 +25,7 @@ describe("JSON", function()
 
     for _, body in ipairs { '{"a":NaN}', '{"a":Infinity}', '{"a":-Infinity}', '{"a":nan}',
       '{"a":inf}', '{"a":0x10}', "{'a':1}", '{"a":1,}', '{"a":1}}', "[1 2]", '{a:1}',
-      "tru", "\xef\xbb\xbf" } do
+      "tru", "\xef\xbb\xbf\xef\xbb\xbf{}", "\xef\xbb{}", "{}\xef\xbb\xbf" } do
       it(support.shown(body), function()
         refused(body)
       end)
@@ -48,6 +48,29 @@ describe("JSON", function()
   it("has text in every form", function()
     local operation = assert(poll [[{"a":"\u00e9\ud83d\ude00\n\"\\\/","b":"é😀"}]])
     assert.same({ a = "é😀\n\"\\/", b = "é😀" }, operation.document)
+  end)
+
+  it("may begin with a byte order mark, which stays in the body", function()
+    local body = '\xef\xbb\xbf{"status":"running"}'
+    local operation = assert(poll(body))
+    assert.same({ "running", body, { status = "running" } },
+      { operation.state, operation.body, operation.document })
+    portal:answer(200, '\xef\xbb\xbf{"status":"canceled"}')
+    assert.equal("canceled", assert(client:cancel("contoso", "vm")).document.status)
+    portal:answer(200, '\xef\xbb\xbf{"status":"running"}')
+    assert.equal("running", assert(client:status("contoso", "vm")).state)
+    portal:answer(200, '\xef\xbb\xbf [{"id":"a","submissionState":"running"}]')
+    assert.equal("running", assert(client:operations("contoso", "vm"))[1].state)
+    portal:answer(403, '\xef\xbb\xbf{"error":{"code":"NotYours"}}')
+    assert.equal("NotYours", select(2, client:poll(portal.location)).code)
+    portal:answer(200, '\xef\xbb\xbf{"access_token":"abc"}')
+    assert.equal("abc", assert(client:fetch_token { tenant = "t", client_id = "c",
+      client_secret = "s", authority = portal.endpoint }).access_token)
+  end)
+
+  it("may be nothing but a byte order mark, which is no document", function()
+    local operation = assert(poll "\xef\xbb\xbf\r\n")
+    assert.same({ "unknown", nil }, { operation.state, operation.document })
   end)
 
   it("has NUL in a string that writes it as an escape", function()

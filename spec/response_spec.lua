@@ -418,6 +418,21 @@ describe("the answer", function()
       assert.equal(0, #list(("word"):rep(20), body))
     end)
 
+    it("is filtered by the state that a step gives, which the service cannot be asked for",
+      function()
+        local body = '[{"id":"a","submissionState":"running",'
+          .. '"steps":[{"id":"publisher-signoff","status":"waitingForPublisherReview"}]},'
+          .. '{"id":"b","submissionState":"running"},{"id":"c"}]'
+        local items = list("waiting for publisher review", body)
+        assert.same({ 1, "a" }, { #items, items[1].id })
+        assert.not_matches("status=", portal:last().uri)
+        items = list("running", body)
+        assert.same({ 1, "b" }, { #items, items[1].id })
+        items = list("unknown", body)
+        assert.same({ 1, "c" }, { #items, items[1].id })
+        assert.not_matches("status=", portal:last().uri)
+      end)
+
     it("is filtered by the service, which is asked to", function()
       assert.equal("canceled", list("canceled")[1].state)
       assert.matches("%?status=canceled&", portal:last().uri)
@@ -427,7 +442,7 @@ describe("the answer", function()
       assert.same({}, list(nil, "[]"))
     end)
 
-    for _, body in ipairs { '{"value":[]}', "null", '"running"', "7" } do
+    for _, body in ipairs { '{"value":[]}', "{}", "\xef\xbb\xbf {}", "null", '"running"', "7" } do
       it("that is no array is an error: " .. body, function()
         portal:answer(200, body)
         local items, err = client:operations("contoso", "vm")
