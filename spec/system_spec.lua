@@ -1,4 +1,5 @@
 -- Signals and the terminal, as the command has them.
+local on_terminal = require "spec.support.terminal"
 local shell = require "cpp.emulator.shell"
 local system = require "cpp.system"
 
@@ -89,8 +90,7 @@ describe("cpp.system", function()
   it("knows a terminal's size", function()
     assert.equal("41 7\r", child([[print(table.concat({ system.size(2) }, " "))]],
       function(program)
-        return ("script -qec %s /dev/null </dev/null"):format(
-          shell.quote("stty cols 41 rows 7; " .. program))
+        return on_terminal(41, 7, program)
       end))
   end)
 

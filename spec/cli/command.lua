@@ -1,5 +1,6 @@
 --- Runs `cloudpartner` as a child process, as a shell would.
 
+local on_terminal = require "spec.support.terminal"
 local shell = require "cpp.emulator.shell"
 
 local command = {}
@@ -68,22 +69,16 @@ function command.start(words, values)
   return open(("echo $$; exec %s %s </dev/null 2>&1"):format(MAIN, words), values)
 end
 
--- Only `script` can make a terminal.
-local function on_terminal(columns, line)
-  line = ("stty cols %d rows 24; %s"):format(columns, line)
-  return ("script -qec %s /dev/null </dev/null"):format(shell.quote(line))
-end
-
 --- The same on a terminal of this size.
 function command.start_on_terminal(columns, words, values)
-  return open(on_terminal(columns, ("echo $$; exec %s %s"):format(MAIN, words)), values)
+  return open(on_terminal(columns, 24, ("echo $$; exec %s %s"):format(MAIN, words)), values)
 end
 
 --- Runs it on a terminal of this size.
 ---@return string  all that the terminal was sent
 ---@return integer status
 function command.run_on_terminal(columns, words, values)
-  local script = on_terminal(columns, MAIN .. " " .. words)
+  local script = on_terminal(columns, 24, MAIN .. " " .. words)
   local pipe = assert(io.popen(prelude(values) .. script))
   local output = pipe:read "a"
   local _, _, status = pipe:close()
