@@ -40,9 +40,22 @@ void check_string(lua_State *L, const char *name, void *field) {
   *(const char **)field = text;
 }
 
-/* "" is a value of its own: no proxy at all. */
+/* "" is a value of its own: no proxy at all. The URL may hold a password, and
+ * is not part of a message. */
 void check_proxy(lua_State *L, const char *name, void *field) {
-  *(const char **)field = check_text(L, name);
+  const char *text = check_text(L, name);
+  enum verdict verdict = *text ? location_check_proxy(text) : VERDICT_OK;
+  if (verdict == VERDICT_NO_MEMORY)
+    luaL_error(L, "option '%s': out of memory", name);
+  if (verdict != VERDICT_OK)
+    luaL_error(
+        L,
+        "option '%s': not the URL of a proxy, [scheme://][user:password@]"
+        "host[:port] with http, https, socks4, socks4a, socks5 or "
+        "socks5h; what a password holds of : / @ ? # %% is to be "
+        "percent-encoded",
+        name);
+  *(const char **)field = text;
 }
 
 /* True for bytes that a header value may hold: no control characters. */

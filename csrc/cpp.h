@@ -216,6 +216,7 @@ enum verdict location_aim(const char *text, const char *base,
                           struct buffer *found);
 bool location_add_escaped(struct buffer *b, const char *text, size_t size);
 bool location_add_segment(struct buffer *b, const char *id, size_t size);
+enum verdict location_check_proxy(const char *text);
 char location_decode(const char *text, size_t size, size_t *taken);
 const char *location_segment_after(const char *location, const char *name,
                                    size_t *size);

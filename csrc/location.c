@@ -429,3 +429,57 @@ const char *location_segment_after(const char *location, const char *name,
     }
   return NULL;
 }
+
+/* ---- a proxy ---- */
+
+static bool is_proxy_scheme(const char *scheme) {
+  static const char *const schemes[] = {"http",    "https",  "socks4",
+                                        "socks4a", "socks5", "socks5h"};
+  for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+    if (strcmp(schemes[i], scheme) == 0)
+      return true;
+  return false;
+}
+
+/* Whether a part of a URL is absent or as given (NULL: must be absent). */
+static enum verdict expect(CURLU *url, CURLUPart part, const char *value) {
+  char *text = NULL;
+  CURLUcode code = curl_url_get(url, part, &text, 0);
+  bool fits = code != CURLUE_OK || (value && strcmp(text, value) == 0);
+  curl_free(text);
+  if (code == CURLUE_OUT_OF_MEMORY)
+    return VERDICT_NO_MEMORY;
+  return fits ? VERDICT_OK : VERDICT_INVALID;
+}
+
+static enum verdict check_proxy_parts(CURLU *url) {
+  char *scheme = NULL;
+  CURLUcode code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
+  enum verdict verdict = verdict_of(code);
+  if (verdict == VERDICT_OK && !is_proxy_scheme(scheme))
+    verdict = VERDICT_INVALID;
+  curl_free(scheme);
+  if (verdict == VERDICT_OK)
+    verdict = expect(url, CURLUPART_PATH, "/");
+  if (verdict == VERDICT_OK)
+    verdict = expect(url, CURLUPART_QUERY, NULL);
+  if (verdict == VERDICT_OK)
+    verdict = expect(url, CURLUPART_FRAGMENT, NULL);
+  return verdict;
+}
+
+/* Whether a text is the URL of a proxy, as libcurl reads it: without a scheme
+ * too, and with user info. A path would be the rest of a password that holds a
+ * slash. */
+enum verdict location_check_proxy(const char *text) {
+  CURLU *url = curl_url();
+  enum verdict verdict = VERDICT_NO_MEMORY;
+  if (url)
+    verdict =
+        verdict_of(curl_url_set(url, CURLUPART_URL, text,
+                                CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME));
+  if (verdict == VERDICT_OK)
+    verdict = check_proxy_parts(url);
+  curl_url_cleanup(url);
+  return verdict;
+}

@@ -88,7 +88,7 @@ describe("wrong use:", function()
     end
 
     it("a token, whose value the message does not repeat", function()
-      for _, value in ipairs { "very-secret\r\n", "very-secret\0", "very-secret\127" } do
+      for _, value in ipairs { "very-secret\r\nx", "very-secret\0", "very-secret\127" } do
         for _, message in ipairs(misuse { token = value }) do
           assert.is_nil(message:find("secret", 1, true))
         end
@@ -100,6 +100,25 @@ describe("wrong use:", function()
         assert.is_nil(message:find("secret", 1, true))
       end
     end)
+
+    for _, value in ipairs { '"http://very-secret:3128"', "foo://very-secret", "http://",
+      "very-secret:99999", "http://user:very@secret@h:1", "http://user:very/secret@h:1",
+      "user:1/very-secret@h", "http://h:1/very-secret", "http://h?very-secret",
+      "http://very secret" } do
+      it("a proxy that is no proxy's URL: " .. value, function()
+        for _, message in ipairs(misuse { proxy = value }) do
+          assert.matches("option 'proxy': not the URL of a proxy", message, 1, true)
+          assert.is_nil(message:find("secret", 1, true))
+        end
+      end)
+    end
+
+    for _, value in ipairs { "", "h", "h:3128", "http://h:3128/", "HTTPS://h", "socks5h://[::1]:1",
+      "http://user:p%40ss%2F@h:1", "user:s3'cr3t@h", "http://user@h" } do
+      it("but may be a proxy: " .. value, function()
+        assert(cpp.client { proxy = value })
+      end)
+    end
 
     it("notification_emails, with the number of the item", function()
       for _, message in ipairs(misuse { notification_emails = { "a@x.com", 42 } }) do
