@@ -1,20 +1,11 @@
-/* buffer.c - growable bytes, and what libcurl's callbacks write.
- *
- * A callback runs inside libcurl: it copies bytes and sets flags. Nothing here
- * can raise, and nothing here knows Lua.
- */
+/* buffer.c - growable bytes. */
 #define CPP_WITHOUT_LUA
 #include "cpp.h"
 
 #include <string.h>
-#include <time.h>
 
-/* All header blocks of one answer together; a server that sends more is not
- * answering. */
-#define MAX_HEAD ((size_t)256 * 1024)
-
-/* Makes room for `size` more bytes and a final NUL. */
-static bool reserve(struct buffer *b, size_t size) {
+/* Makes room for `size` more bytes and a final NUL; false: out of memory. */
+bool buffer_reserve(struct buffer *b, size_t size) {
   size_t capacity = b->capacity ? b->capacity : 128;
   char *data;
   if (size < b->capacity - b->length)
@@ -33,7 +24,7 @@ static bool reserve(struct buffer *b, size_t size) {
 
 /* Appends; false: out of memory, and the buffer is as it was. */
 bool buffer_append(struct buffer *b, const void *bytes, size_t size) {
-  if (!reserve(b, size))
+  if (!buffer_reserve(b, size))
     return false;
   if (size)
     memcpy(b->data + b->length, bytes, size);
@@ -75,204 +66,4 @@ void buffer_trim(struct buffer *b, size_t capacity) {
 void buffer_free(struct buffer *b) {
   free(b->data);
   memset(b, 0, sizeof *b);
-}
-
-/* Makes the answer ready for another exchange. */
-void answer_reset(struct answer *a, bool post, size_t max_body) {
-  struct buffer head = a->head, body = a->body;
-  buffer_clear(&head);
-  buffer_clear(&body);
-  memset(a, 0, sizeof *a);
-  a->head = head;
-  a->body = body;
-  a->post = post;
-  a->max_body = max_body;
-}
-
-/* Makes room for an answer of usual size before anything is sent, so that it is
- * not lost for want of memory. */
-bool answer_reserve(struct answer *a) {
-  return reserve(&a->head, 1024) && reserve(&a->body, 4096);
-}
-
-void answer_free(struct answer *a) {
-  buffer_free(&a->head);
-  buffer_free(&a->body);
-}
-
-/* The value of a header of the final block, or NULL. */
-const char *answer_header(const struct answer *a, enum header name) {
-  return a->value[name] ? a->head.data + a->value[name] - 1 : NULL;
-}
-
-/* The service's id of the exchange, for its support; NULL: it gave none. */
-const char *answer_request_id(const struct answer *a) {
-  const char *id = answer_header(a, HEADER_REQUEST_ID);
-  return id ? id : answer_header(a, HEADER_CORRELATION_ID);
-}
-
-/* Digits to seconds; -1 for anything else and for more than 10 of them, which
- * would be three centuries. */
-static long long parse_seconds(const char *text) {
-  size_t digits = strspn(text, "0123456789");
-  if (digits == 0 || digits > 10 || text[digits])
-    return -1;
-  return strtoll(text, NULL, 10);
-}
-
-/* Retry-After in seconds from now; -1: absent or nonsense. A date counts from
- * the server's own Date, so that a wrong clock on either side does no harm. */
-long long answer_retry_after(const struct answer *a) {
-  const char *text = answer_header(a, HEADER_RETRY_AFTER);
-  const char *date = answer_header(a, HEADER_DATE);
-  time_t now, then;
-  if (!text)
-    return -1;
-  if (text[strspn(text, "0123456789")] == '\0')
-    return parse_seconds(text);
-  then = curl_getdate(text, NULL);
-  if (then < 0)
-    return -1;
-  now = date ? curl_getdate(date, NULL) : -1;
-  if (now < 0)
-    now = time(NULL);
-  return then > now ? then - now : 0;
-}
-
-#define NAME(text)                                                             \
-  { text, sizeof(text) - 1 }
-
-static const struct {
-  const char *text;
-  size_t length;
-} header_names[HEADER_COUNT] = {
-    [HEADER_OPERATION_LOCATION] = NAME("operation-location"),
-    [HEADER_LOCATION] = NAME("location"),
-    [HEADER_RETRY_AFTER] = NAME("retry-after"),
-    [HEADER_DATE] = NAME("date"),
-    [HEADER_REQUEST_ID] = NAME("x-ms-request-id"),
-    [HEADER_CORRELATION_ID] = NAME("x-ms-correlation-id"),
-    [HEADER_CONTENT_LENGTH] = NAME("content-length"),
-    [HEADER_TRANSFER_ENCODING] = NAME("transfer-encoding")};
-
-/* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
-static int status_of(const char *line, size_t size) {
-  const char *digits = memchr(line, ' ', size);
-  int status = 0;
-  if (size < 12 || !curl_strnequal(line, "HTTP/", 5) || !digits ||
-      line + size - digits < 5 || !strchr(" \r\n", digits[4]))
-    return 0;
-  for (int i = 1; i <= 3; i++) {
-    if (digits[i] < '0' || digits[i] > '9')
-      return 0;
-    status = status * 10 + (digits[i] - '0');
-  }
-  return status;
-}
-
-/* A new header block: what an earlier one (1xx) said no longer counts. */
-static void begin_block(struct answer *a, int status) {
-  a->status = status;
-  a->in_head = true;
-  a->bad_length = false;
-  buffer_clear(&a->head);
-  memset(a->value, 0, sizeof a->value);
-}
-
-static void end_block(struct answer *a) {
-  a->in_head = false;
-  a->head_complete = a->status >= 200;
-}
-
-/* RFC 9110, 8.6: nobody can tell where an answer ends whose length is no
- * number, or that has two. */
-static bool is_bad_length(const struct answer *a, const char *text,
-                          size_t size) {
-  const char *first = answer_header(a, HEADER_CONTENT_LENGTH);
-  for (size_t i = 0; i < size; i++)
-    if (text[i] < '0' || text[i] > '9')
-      return true;
-  return size == 0 || size > 18 ||
-         (first && (strlen(first) != size || memcmp(first, text, size) != 0));
-}
-
-/* Keeps the value of a header that the module reads; the first one wins. */
-static bool keep_value(struct answer *a, enum header name, const char *text,
-                       size_t size) {
-  size_t start = a->head.length;
-  while (size && (*text == ' ' || *text == '\t'))
-    text++, size--;
-  while (size && strchr(" \t\r\n", text[size - 1]))
-    size--;
-  if (name == HEADER_CONTENT_LENGTH && is_bad_length(a, text, size))
-    a->bad_length = true;
-  if (a->value[name])
-    return true;
-  if (!buffer_append(&a->head, text, size) || !buffer_append(&a->head, "", 1))
-    return false;
-  a->value[name] = start + 1;
-  return true;
-}
-
-static bool keep_line(struct answer *a, const char *line, size_t size) {
-  const char *colon = memchr(line, ':', size);
-  size_t length;
-  if (!colon)
-    return true;
-  length = (size_t)(colon - line);
-  for (int i = 0; i < HEADER_COUNT; i++)
-    if (length == header_names[i].length &&
-        curl_strnequal(line, header_names[i].text, length))
-      return keep_value(a, (enum header)i, colon + 1, size - length - 1);
-  return true;
-}
-
-static size_t stop(struct answer *a, enum stopped why) {
-  a->stopped = why;
-  return 0;
-}
-
-/* CURLOPT_HEADERFUNCTION. Trailers, which come after the block has ended, are
- * passed over; a status line within a block, or after the last one, is none. */
-size_t answer_on_header(char *line, size_t size, size_t count, void *answer) {
-  struct answer *a = answer;
-  int status;
-  size *= count;
-  a->head_seen += size;
-  if (a->head_seen > MAX_HEAD)
-    return stop(a, STOPPED_HEAD_TOO_LARGE);
-  status = a->in_head || a->head_complete ? 0 : status_of(line, size);
-  if (status)
-    begin_block(a, status);
-  else if (size && (line[0] == '\r' || line[0] == '\n'))
-    end_block(a);
-  else if (!a->head_complete && !keep_line(a, line, size))
-    return stop(a, STOPPED_OUT_OF_MEMORY);
-  return size;
-}
-
-/* CURLOPT_WRITEFUNCTION: the body after decompression. */
-size_t answer_on_body(char *bytes, size_t size, size_t count, void *answer) {
-  struct answer *a = answer;
-  size *= count;
-  if (size > a->max_body - a->body.length)
-    return stop(a, STOPPED_BODY_TOO_LARGE);
-  if (!buffer_append(&a->body, bytes, size))
-    return stop(a, STOPPED_OUT_OF_MEMORY);
-  return size;
-}
-
-/* CURLOPT_PREREQFUNCTION: the request is about to be sent. libcurl sends a
- * request again by itself when a reused connection dies unanswered; for a POST
- * that second start is refused. */
-int answer_on_start(void *answer, char *remote, char *local, int remote_port,
-                    int local_port) {
-  struct answer *a = answer;
-  (void)remote, (void)local, (void)remote_port, (void)local_port;
-  if (a->post && a->starts > 0) {
-    a->stopped = STOPPED_SECOND_POST;
-    return CURL_PREREQFUNC_ABORT;
-  }
-  a->starts++;
-  return CURL_PREREQFUNC_OK;
 }

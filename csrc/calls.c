@@ -118,7 +118,7 @@ static int doze(lua_State *L, int status, lua_KContext context) {
   lua_settop(L, SLOT_REQUEST);
   if (status == LUA_YIELD)
     request_step(L, r, 0);
-  while (!c->closed && (left = r->deadline - engine_clock()) > 0) {
+  while (!c->closed && (left = r->deadline - process_clock()) > 0) {
     if (!client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
       request_step(L, r, left);
       continue;
@@ -139,7 +139,7 @@ static int sleep_for(lua_State *L) {
   client_usable(L, SLOT_CLIENT);
   seconds = check_duration(L, 2, "seconds");
   lua_settop(L, SLOT_REQUEST - 1);
-  request_push(L, TO_SLEEP)->deadline = engine_clock() + seconds;
+  request_push(L, TO_SLEEP)->deadline = process_clock() + seconds;
   return doze(L, LUA_OK, 0);
 }
 

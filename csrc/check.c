@@ -134,6 +134,15 @@ void check_seconds(lua_State *L, const char *name, void *field) {
   *(double *)field = value < MAX_SECONDS ? value : MAX_SECONDS;
 }
 
+/* A time of client:now(). */
+void check_time(lua_State *L, const char *name, void *field) {
+  if (lua_type(L, -1) != LUA_TNUMBER)
+    type_error(L, name, "number (a time of client:now())");
+  if (isnan(lua_tonumber(L, -1)))
+    luaL_error(L, "option '%s' is NaN", name);
+  *(double *)field = lua_tonumber(L, -1);
+}
+
 static lua_Integer check_integer(lua_State *L, const char *name,
                                  lua_Integer max) {
   int whole;

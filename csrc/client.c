@@ -133,7 +133,7 @@ static int closed(lua_State *L) {
 
 /* client:now() --> monotonic seconds */
 static int now(lua_State *L) {
-  lua_pushnumber(L, engine_clock());
+  lua_pushnumber(L, process_clock());
   return 1;
 }
 
@@ -142,7 +142,7 @@ static int pollfd(lua_State *L) {
   struct client *c = client_own(L);
   int fd;
   if (!c->closed)
-    engine_open(c);
+    engine_open(L, c);
   fd = poller_fd(&c->poller);
   if (fd < 0 || (c->closed && c->calls == 0)) {
     lua_pushnil(L);
@@ -170,7 +170,7 @@ static int timeout(lua_State *L) {
   else if (c->closed || (isinf(next) && next > 0))
     lua_pushnil(L);
   else
-    lua_pushnumber(L, fmax(0, next - engine_clock()));
+    lua_pushnumber(L, fmax(0, next - process_clock()));
   return 1;
 }
 

@@ -18,7 +18,7 @@ int luaopen_cpp(lua_State *L);
 static void init_process(void) {
   Dl_info self;
   global_init = curl_global_init(CURL_GLOBAL_DEFAULT);
-  engine_init_process();
+  process_init();
 #ifdef RTLD_NODELETE
   if (dladdr(&default_key, &self) && self.dli_fname)
     dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);

@@ -25,6 +25,7 @@ Ubuntu), libcurl-devel (Fedora, openSUSE) or curl-dev (Alpine)"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #if LIBCURL_VERSION_NUM < 0x075100
@@ -79,6 +80,12 @@ void *CPP_REALLOC(void *block, size_t size);
 
 #define CPP_VERSION "dev"
 
+/* ---- process.c --------------------------------------------------------- */
+
+void process_init(void);
+double process_clock(void);
+pid_t process_id(void);
+
 /* ---- buffer.c ---------------------------------------------------------- */
 
 /* Growable bytes. All zero is an empty buffer; `data` is NULL until the first
@@ -88,6 +95,7 @@ struct buffer {
   size_t length, capacity;
 };
 
+bool buffer_reserve(struct buffer *b, size_t size);
 bool buffer_append(struct buffer *b, const void *bytes, size_t size);
 bool buffer_add(struct buffer *b, const char *text);
 bool buffer_set(struct buffer *b, const void *bytes, size_t size);
@@ -95,6 +103,8 @@ bool buffer_equals(const struct buffer *b, const char *bytes, size_t size);
 void buffer_clear(struct buffer *b);
 void buffer_trim(struct buffer *b, size_t capacity);
 void buffer_free(struct buffer *b);
+
+/* ---- answer.c ---------------------------------------------------------- */
 
 /* The response headers that the module reads. */
 enum header {
@@ -115,7 +125,9 @@ enum stopped {
   STOPPED_BODY_TOO_LARGE,
   STOPPED_HEAD_TOO_LARGE,
   STOPPED_OUT_OF_MEMORY,
-  STOPPED_SECOND_POST
+  STOPPED_SECOND_POST,
+  STOPPED_LATE, /* before it began: the moment for it had passed */
+  STOPPED_UNFIT /* before it began: not on this connection, but on a new one */
 };
 
 /* What one exchange has received so far. libcurl's callbacks write it and
@@ -132,6 +144,7 @@ struct answer {
   size_t max_body;            /* bytes */
   bool post;                  /* a second start of this request is refused */
   int starts;                 /* times the request was about to be sent */
+  char *spoken; /* where to note which HTTP is spoken; NULL: nowhere */
   enum stopped stopped;
 };
 
@@ -143,8 +156,45 @@ const char *answer_request_id(const struct answer *a);
 long long answer_retry_after(const struct answer *a);
 size_t answer_on_header(char *line, size_t size, size_t count, void *answer);
 size_t answer_on_body(char *bytes, size_t size, size_t count, void *answer);
-int answer_on_start(void *answer, char *remote, char *local, int remote_port,
-                    int local_port);
+bool answer_start(struct answer *a);
+
+/* ---- seat.c ------------------------------------------------------------ */
+
+enum { SEAT_ADDRESS = 46 }; /* bytes of an address as text */
+
+/* What is known of a socket that libcurl uses. */
+struct seat {
+  int fd;
+  unsigned long serial;   /* tells it from others of the number; 0: not ours */
+  unsigned char wanted;   /* libcurl's interest */
+  unsigned char reported; /* what the set reports of it */
+  bool kept;              /* a request went out on it: its close is told */
+  char spoken;            /* version of HTTP, '1' or '2'; 0: no answer yet */
+  int busy;               /* exchanges begun on it and not ended */
+  int local_port, remote_port; /* local 0: it has not begun to connect */
+  char local[SEAT_ADDRESS], remote[SEAT_ADDRESS];
+  struct seat *next, **link; /* in one of the lists of `seats` */
+};
+
+struct seats {
+  struct seat **by_fd;
+  struct seat **by_port;  /* lists, by local port */
+  size_t capacity;        /* of both; a power of two */
+  struct seat *newcomers; /* whose local port is not known yet */
+  unsigned long serial;   /* the last */
+};
+
+struct seat *seat_of(const struct seats *s, int fd);
+struct seat *seat_make(struct seats *s, int fd);
+void seat_take(struct seats *s, struct seat *seat,
+               const struct sockaddr *remote);
+void seat_leave(struct seat *seat);
+struct seat *seat_find(struct seats *s, const char *local, int local_port,
+                       const char *remote, int remote_port);
+bool seat_is_shared(const struct seat *seat);
+bool seat_is_quiet(const struct seat *seat);
+void seat_ruin(const struct seat *seat);
+void seats_free(struct seats *s);
 
 /* ---- poller.c ---------------------------------------------------------- */
 
@@ -164,11 +214,10 @@ struct ready {
 };
 
 struct poller {
+  struct seats seats;
 #if CPP_EPOLL
-  int set;             /* the epoll descriptor */
-  int wake;            /* an eventfd in it */
-  unsigned char *kept; /* by descriptor: what is known of it; see KEPT */
-  size_t capacity;
+  int set;  /* the epoll descriptor */
+  int wake; /* an eventfd in it */
 #else
   struct pollfd *sockets;
   size_t count, capacity;
@@ -180,8 +229,9 @@ struct poller {
 bool poller_open(struct poller *p);
 void poller_close(struct poller *p);
 int poller_fd(const struct poller *p);
-void poller_keep(struct poller *p, int fd);
-void poller_forget(struct poller *p, int fd);
+bool poller_opened(struct poller *p, int fd, const struct sockaddr *remote);
+void poller_closing(struct poller *p, int fd);
+void poller_clear(struct poller *p);
 bool poller_watch(struct poller *p, int fd, int events);
 void poller_wake(struct poller *p, bool awake);
 int poller_wait(struct poller *p, struct ready *ready, int max, int timeout);
@@ -225,6 +275,39 @@ const char *location_segment_after(const char *location, const char *name,
 
 #ifndef CPP_WITHOUT_LUA
 
+struct client;
+struct request;
+struct transfer;
+
+/* ---- host.c ------------------------------------------------------------ */
+
+/* An origin that requests are under way to, or were. */
+struct host {
+  char *origin;
+  char spoken;    /* version of HTTP, '1' or '2'; 0: no answer yet */
+  long flying;    /* requests that libcurl has been given */
+  long unstarted; /* of these, those that have not begun to leave */
+  struct request *first, *last; /* that wait for their turn */
+  struct host *next;
+};
+
+struct host *host_of(struct client *c, const char *origin);
+bool host_has_room(const struct host *h, long max_connections);
+void host_enqueue(struct request *r);
+void host_add(struct request *r);
+void host_start(struct request *r, char spoken);
+void host_depart(struct request *r);
+void hosts_free(struct client *c);
+
+/* ---- connection.c ------------------------------------------------------ */
+
+curl_socket_t connection_open(void *transfer, curlsocktype purpose,
+                              struct curl_sockaddr *address);
+int connection_close(void *client, curl_socket_t fd);
+int connection_on_start(void *transfer, char *remote, char *local,
+                        int remote_port, int local_port);
+void connection_leave(struct transfer *t);
+
 /* ---- transfer.c -------------------------------------------------------- */
 
 enum http_version { HTTP_ANY, HTTP_1_1, HTTP_2 };
@@ -246,6 +329,7 @@ struct settings {
   const char *proxy;
   const char *status;              /* filter of a list */
   double timeout, connect_timeout; /* seconds */
+  double start_by;                 /* on process_clock; HUGE_VAL: whenever */
   size_t max_body;
   long max_connections;
   enum http_version http_version;
@@ -256,7 +340,7 @@ struct settings {
  * its request headers and what it receives. libcurl connects to the origin and
  * sends the rest of the URL as it stands in `text`. */
 struct transfer {
-  CURL *easy;
+  CURL *easy;           /* NULL: none while the request waits its turn */
   CURLU *url;           /* the origin */
   struct buffer origin; /* the same as text */
   struct buffer text;   /* the whole URL, api-version and all; empty: refused */
@@ -272,6 +356,9 @@ struct transfer {
   bool plain;            /* and for which scheme they were set */
   bool post;             /* method now set on `easy` */
   bool fresh;            /* `easy` has no options yet */
+  bool apart;            /* `easy` is to open a new connection */
+  struct seat *seat;     /* of the connection that it began on; NULL: none */
+  unsigned long serial;  /* of that seat then */
   struct request *request;
   struct transfer *next; /* in the pool */
 };
@@ -283,6 +370,8 @@ struct curl_slist *transfer_headers(const struct transfer *t);
 bool transfer_compose(struct request *r, const struct settings *s,
                       const char *token);
 bool transfer_prepare(struct transfer *t, const struct settings *s);
+void transfer_adopt(struct transfer *t, struct transfer *from);
+bool transfer_set_apart(struct transfer *t, bool apart);
 
 /* ---- engine.c ---------------------------------------------------------- */
 
@@ -299,22 +388,39 @@ enum purpose {
 enum progress { PREPARED, FLYING, ENDED, COLLECTED };
 
 /* Why a request ended without libcurl saying so. */
-enum cause { CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_CLOSED, CAUSE_OUT_OF_MEMORY };
+enum cause {
+  CAUSE_NONE,
+  CAUSE_TIMEOUT,
+  CAUSE_CLOSED,
+  CAUSE_OUT_OF_MEMORY,
+  CAUSE_NO_DESCRIPTORS,
+  CAUSE_NOT_STARTED /* by the time of the option start_by */
+};
+
+/* Where a request is on its way through libcurl. */
+enum place { NOWHERE, QUEUED, ADDED, STARTED };
 
 /* One call under way. Its userdata lives on the stack of the call. */
 struct request {
   struct client *client;           /* NULL once the call has left the client */
   struct transfer *transfer;       /* borrowed from the client; NULL: none */
   struct request *previous, *next; /* in the client's list for `progress` */
-  double deadline;                 /* on client_clock */
+  double deadline;                 /* on process_clock */
   enum purpose purpose;
   enum progress progress;
   enum cause cause;
   CURLcode code;
   bool post;
-  bool failed;   /* the table of the call holds an error */
-  bool handed;   /* a wait function has seen the userdata */
-  bool launched; /* libcurl has been asked to do it */
+  int error;       /* errno behind `cause`; 0: none */
+  CURLMcode multi; /* what libcurl said where its multi handle failed */
+  bool failed;     /* the table of the call holds an error */
+  bool handed;     /* a wait function has seen the userdata */
+  bool launched;   /* libcurl has been asked to do it */
+  bool collected;  /* a collection was run to free descriptors for it */
+  const struct settings *settings; /* of the call; NULL: a sleep has none */
+  enum place place;
+  struct host *host;               /* unless it is nowhere */
+  struct request *before, *behind; /* in the host's queue */
 };
 
 struct list {
@@ -333,6 +439,14 @@ struct client {
   double curl_deadline;    /* when libcurl wants to be called */
   double request_deadline; /* no request in flight ends before */
   struct list flying, ended;
+  struct host *hosts;
+  long hosted;         /* how many */
+  bool vacancy;        /* a request that waits its turn may have it */
+  bool kicked;         /* a sleeper on the descriptor must look at the clock */
+  int error;           /* errno of the last callback that failed */
+  unsigned idle_turns; /* steps with an ended request since one was collected */
+  double idle_since;   /* the first of them */
+  bool searched;       /* and a full collection was run */
   struct transfer *pool;
   long pooled;
   const struct settings *settings;
@@ -340,10 +454,8 @@ struct client {
   size_t entropy_used;
 };
 
-void engine_init_process(void);
-double engine_clock(void);
 bool engine_is_foreign(const struct client *c);
-bool engine_open(struct client *c);
+bool engine_open(lua_State *L, struct client *c);
 void engine_close(struct client *c);
 void engine_release(struct client *c);
 void engine_wake(struct client *c);
@@ -351,7 +463,8 @@ struct transfer *engine_borrow(struct client *c, struct request *r);
 void engine_return(struct client *c, struct request *r);
 void engine_enter(struct client *c, struct request *r);
 void engine_leave(struct client *c, struct request *r);
-void engine_launch(struct client *c, struct request *r);
+void engine_launch(lua_State *L, struct request *r);
+bool engine_launch_again(lua_State *L, struct request *r);
 void engine_collect(struct client *c, struct request *r);
 void engine_step(lua_State *L, struct client *c, double seconds);
 
@@ -402,9 +515,9 @@ void check_fields(lua_State *L, int table, const char *const names[]);
 typedef void check_option(lua_State *L, const char *name, void *field);
 
 check_option check_string, check_header_value, check_boolean, check_callable,
-    check_size, check_count, check_seconds, check_endpoint, check_token,
-    check_token_variable, check_emails, check_headers, check_all_headers,
-    check_proxy, check_http_version;
+    check_size, check_count, check_seconds, check_time, check_endpoint,
+    check_token, check_token_variable, check_emails, check_headers,
+    check_all_headers, check_proxy, check_http_version;
 
 /* ---- settings.c ---------------------------------------------------------- */
 

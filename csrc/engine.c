@@ -10,10 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
-#include <pthread.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 /* Longest time in epoll_wait without a look at Lua's hooks: a signal that
  * arrives just before the wait does not interrupt it. */
@@ -23,33 +20,25 @@
  * one time. */
 #define LEAST_POOL 64
 
+/* Steps and seconds after which a full collection looks for ended requests that
+ * nobody can collect. */
+#define PATIENCE 1000
+#define PATIENT 0.05
+
+/* Seconds between two scans for what has run out of time. */
+#define LEAST_SCAN 0.005
+
+/* How many streams a connection of HTTP/2 has, its server says. */
+#define MOST_STREAMS 100000L
+
 /* Memory that a pooled transfer keeps for its next answer. */
 #define KEPT_BODY ((size_t)64 * 1024)
 #define KEPT_HEAD ((size_t)4 * 1024)
 
-/* Monotonic seconds. */
-double engine_clock(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* The id of this process, which costs a system call at each look where it
- * cannot be kept up to date. */
-static pid_t self;
-static bool self_is_kept;
-
-static void note_self(void) { self = getpid(); }
-
-void engine_init_process(void) {
-  note_self();
-  self_is_kept = pthread_atfork(NULL, NULL, note_self) == 0;
-}
-
 /* A forked child shares the parent's sockets and its epoll set: there, nothing
  * here may touch them. */
 bool engine_is_foreign(const struct client *c) {
-  return c->owner != (self_is_kept ? self : getpid());
+  return c->owner != process_id();
 }
 
 /* ---- lists of requests ---- */
@@ -141,7 +130,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *client,
   struct client *c = client;
   int events = what == CURL_POLL_REMOVE ? 0 : what;
   (void)easy, (void)unused;
-  return poller_watch(&c->poller, fd, events) ? 0 : -1;
+  if (poller_watch(&c->poller, fd, events))
+    return 0;
+  c->error = errno;
+  return -1;
 }
 
 /* CURLMOPT_TIMERFUNCTION. */
@@ -150,19 +142,14 @@ static int on_timer(CURLM *multi, long milliseconds, void *client) {
   (void)multi;
   c->curl_deadline = milliseconds < 0
                          ? HUGE_VAL
-                         : engine_clock() + (double)milliseconds / 1000;
+                         : process_clock() + (double)milliseconds / 1000;
   return 0;
 }
 
 #define SET_MULTI(option, value)                                               \
   (curl_multi_setopt(c->multi, CURLMOPT_##option, value) == CURLM_OK)
 
-/* Makes what is missing; descriptors may be. */
-bool engine_open(struct client *c) {
-  if (!c->poller.open && !poller_open(&c->poller))
-    return false;
-  if (c->multi)
-    return true;
+static bool open_multi(struct client *c) {
   c->curl_deadline = HUGE_VAL;
   c->multi = curl_multi_init();
   if (!c->multi)
@@ -170,18 +157,58 @@ bool engine_open(struct client *c) {
   if (SET_MULTI(SOCKETFUNCTION, on_socket) && SET_MULTI(SOCKETDATA, c) &&
       SET_MULTI(TIMERFUNCTION, on_timer) && SET_MULTI(TIMERDATA, c) &&
       SET_MULTI(MAX_HOST_CONNECTIONS, c->settings->max_connections) &&
-      SET_MULTI(MAXCONNECTS, c->settings->max_connections))
+      SET_MULTI(MAXCONNECTS, c->settings->max_connections) &&
+      SET_MULTI(MAX_CONCURRENT_STREAMS, MOST_STREAMS))
     return true;
   curl_multi_cleanup(c->multi);
   c->multi = NULL;
   return false;
 }
 
+static bool is_short_of_descriptors(int error) {
+  return error == EMFILE || error == ENFILE;
+}
+
+static bool open_all(struct client *c) {
+  bool open;
+  errno = 0;
+  open = (c->poller.open || poller_open(&c->poller)) &&
+         (c->multi || open_multi(c));
+  c->error = errno;
+  return open;
+}
+
+/* Makes what is missing. Descriptors may be held by garbage, closed clients for
+ * one: then a full collection comes before a second try. False, with the errno
+ * in the client: out of descriptors or memory. */
+bool engine_open(lua_State *L, struct client *c) {
+  if (open_all(c))
+    return true;
+  if (!is_short_of_descriptors(c->error))
+    return false;
+  lua_gc(L, LUA_GCCOLLECT);
+  return !c->closed && open_all(c);
+}
+
+/* ---- requests in flight ---- */
+
+/* When a request is to end: one that has not begun to leave, at the latest when
+ * its moment has passed. */
+static double limit_of(const struct request *r) {
+  return r->transfer->answer.starts > 0
+             ? r->deadline
+             : fmin(r->deadline, r->settings->start_by);
+}
+
 /* Moves a request from the flight to the ended ones. */
-static void land(struct client *c, struct request *r) {
+static void land(struct client *c, struct request *r, enum cause cause) {
+  r->cause = cause;
+  connection_leave(r->transfer);
+  host_depart(r);
   list_remove(&c->flying, r);
   list_add(&c->ended, r);
   r->progress = ENDED;
+  c->vacancy = true;
   if (!c->flying.first)
     c->request_deadline = HUGE_VAL;
 }
@@ -189,72 +216,147 @@ static void land(struct client *c, struct request *r) {
 /* A multi handle whose call failed cannot be trusted with another (libcurl
  * 7.88 divides by zero): all that is in flight ends, and the next launch makes
  * a new one. */
-static void poison(struct client *c) {
+static void poison(struct client *c, CURLMcode code) {
   struct request *r;
   while ((r = c->flying.first) != NULL) {
-    curl_multi_remove_handle(c->multi, r->transfer->easy);
-    r->cause = CAUSE_OUT_OF_MEMORY;
-    land(c, r);
+    if (r->place != QUEUED)
+      curl_multi_remove_handle(c->multi, r->transfer->easy);
+    r->multi = code;
+    r->error = c->error;
+    land(c, r, CAUSE_OUT_OF_MEMORY);
   }
   curl_multi_cleanup(c->multi);
   c->multi = NULL;
   c->curl_deadline = HUGE_VAL;
+  poller_clear(&c->poller);
 }
 
 static void check(struct client *c, CURLMcode code) {
   if (code != CURLM_OK && c->multi)
-    poison(c);
+    poison(c, code);
 }
 
 /* Takes a request out of the air for `cause`, or because libcurl has ended it
  * (CAUSE_NONE). */
 static void end(struct client *c, struct request *r, enum cause cause) {
-  r->cause = cause;
-  land(c, r);
-  check(c, curl_multi_remove_handle(c->multi, r->transfer->easy));
+  bool added = r->place != QUEUED;
+  land(c, r, cause);
+  if (added)
+    check(c, curl_multi_remove_handle(c->multi, r->transfer->easy));
 }
 
-/* Why a request cannot be put into the air. */
-static enum cause hindrance(struct client *c, const struct request *r) {
-  if (c->closed)
-    return CAUSE_CLOSED;
-  if (engine_clock() >= r->deadline)
-    return CAUSE_TIMEOUT;
-  return engine_open(c) ? CAUSE_NONE : CAUSE_OUT_OF_MEMORY;
+/* Lends the easy handle of a pooled transfer to one that has none. */
+static void lend_handle(struct client *c, struct transfer *t) {
+  struct transfer *donor = c->pool;
+  if (t->easy || !donor)
+    return;
+  c->pool = donor->next;
+  c->pooled--;
+  transfer_adopt(t, donor);
+  transfer_free(donor);
 }
 
-/* Puts a prepared request into the air. It may end here: then its cause says
- * why. */
-void engine_launch(struct client *c, struct request *r) {
-  r->progress = FLYING;
-  list_add(&c->flying, r);
-  r->cause = hindrance(c, r);
-  if (r->cause != CAUSE_NONE) {
-    land(c, r);
+/* Gives libcurl a request whose turn has come. */
+static void add(struct client *c, struct request *r) {
+  lend_handle(c, r->transfer);
+  host_add(r);
+  if (!transfer_prepare(r->transfer, r->settings)) {
+    land(c, r, CAUSE_OUT_OF_MEMORY);
     return;
   }
   r->launched = true;
-  if (r->deadline < c->request_deadline)
-    c->request_deadline = r->deadline;
   check(c, curl_multi_add_handle(c->multi, r->transfer->easy));
 }
 
+/* Gives libcurl those whose turn has come; false: there are none. */
+static bool fill(struct client *c) {
+  bool any = false;
+  if (!c->vacancy || c->closed)
+    return false;
+  c->vacancy = false;
+  for (struct host *h = c->hosts; h; h = h->next)
+    while (c->multi && h->first &&
+           host_has_room(h, c->settings->max_connections)) {
+      add(c, h->first);
+      any = true;
+    }
+  return any;
+}
+
+/* Why a request cannot be put into the air. */
+static enum cause hindrance(lua_State *L, struct request *r) {
+  struct client *c = r->client;
+  bool open = c->closed || engine_open(L, c);
+  double now = process_clock();
+  if (c->closed)
+    return CAUSE_CLOSED;
+  if (now >= r->deadline)
+    return CAUSE_TIMEOUT;
+  if (now > r->settings->start_by)
+    return CAUSE_NOT_STARTED;
+  r->host = open ? host_of(c, r->transfer->origin.data) : NULL;
+  if (r->host)
+    return CAUSE_NONE;
+  r->error = open ? 0 : c->error;
+  return is_short_of_descriptors(r->error) ? CAUSE_NO_DESCRIPTORS
+                                           : CAUSE_OUT_OF_MEMORY;
+}
+
+/* Whether a request can speak nothing but HTTP/1.1. */
+static bool is_bound(const struct request *r) {
+  if (origin_is_plain(r->transfer->text.data))
+    return r->settings->http_version != HTTP_2;
+  return r->settings->http_version == HTTP_1_1;
+}
+
+/* Puts a composed request into the air. It may end here: then its cause says
+ * why. */
+void engine_launch(lua_State *L, struct request *r) {
+  struct client *c = r->client;
+  enum cause cause = hindrance(L, r);
+  r->progress = FLYING;
+  list_add(&c->flying, r);
+  if (cause != CAUSE_NONE) {
+    land(c, r, cause);
+    return;
+  }
+  c->request_deadline = fmin(c->request_deadline, limit_of(r));
+  if (is_bound(r))
+    r->host->spoken = '1';
+  host_enqueue(r);
+  c->vacancy = true;
+  fill(c);
+}
+
+/* Launches an ended request once more where descriptors were missing and a
+ * collection may have freed some. */
+bool engine_launch_again(lua_State *L, struct request *r) {
+  struct client *c = r->client;
+  if (r->cause != CAUSE_NO_DESCRIPTORS || r->collected || c->closed)
+    return false;
+  r->collected = true;
+  engine_collect(c, r);
+  lua_gc(L, LUA_GCCOLLECT);
+  answer_reset(&r->transfer->answer, r->transfer->answer.post,
+               r->settings->max_body);
+  engine_launch(L, r);
+  return true;
+}
+
 /* Ends what has run out of time and finds when the next one will. The bound is
- * raised only here and when the last one lands, so this scan is rare. */
+ * raised only here and when the last one lands, so this scan, which is rare
+ * already, is put off where many end one after the other. */
 static void expire(struct client *c, double now) {
   struct request *r, *next;
   double deadline = HUGE_VAL;
   if (now < c->request_deadline)
     return;
-  for (r = c->flying.first; r; r = next) {
+  for (r = c->flying.first; r && c->multi; r = next) {
     next = r->next;
-    if (r->deadline > now) {
-      deadline = fmin(deadline, r->deadline);
-      continue;
-    }
-    end(c, r, CAUSE_TIMEOUT);
-    if (!c->multi)
-      next = NULL;
+    if (limit_of(r) > now)
+      deadline = fmin(deadline, fmax(limit_of(r), now + LEAST_SCAN));
+    else
+      end(c, r, now < r->deadline ? CAUSE_NOT_STARTED : CAUSE_TIMEOUT);
   }
   c->request_deadline = deadline;
 }
@@ -268,6 +370,31 @@ static void retire_connection(CURL *easy) {
     shutdown(fd, SHUT_RDWR);
 }
 
+/* Begins an exchange once more, on a new connection: nothing of it was sent on
+ * the one that was not fit. */
+static void begin_again(struct client *c, struct transfer *t) {
+  t->answer.stopped = STOPPED_NOT;
+  check(c, curl_multi_remove_handle(c->multi, t->easy));
+  if (!c->multi)
+    return;
+  if (transfer_set_apart(t, true))
+    check(c, curl_multi_add_handle(c->multi, t->easy));
+  else
+    end(c, t->request, CAUSE_OUT_OF_MEMORY);
+}
+
+/* What libcurl's code does not tell of an end. */
+static enum cause cause_of(const struct request *r) {
+  if (r->transfer->answer.stopped == STOPPED_LATE)
+    return CAUSE_NOT_STARTED;
+  if (r->code != CURLE_COULDNT_CONNECT || !r->error)
+    return CAUSE_NONE;
+  if (is_short_of_descriptors(r->error))
+    return CAUSE_NO_DESCRIPTORS;
+  return r->error == ENOMEM || r->error == ENOBUFS ? CAUSE_OUT_OF_MEMORY
+                                                   : CAUSE_NONE;
+}
+
 /* Ends what libcurl has done with. */
 static void reap(struct client *c) {
   CURLMsg *message;
@@ -275,10 +402,14 @@ static void reap(struct client *c) {
   while (c->multi && (message = curl_multi_info_read(c->multi, &left))) {
     struct transfer *t = NULL;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+    if (t->answer.stopped == STOPPED_UNFIT) {
+      begin_again(c, t);
+      continue;
+    }
     t->request->code = message->data.result;
     if (message->data.result == CURLE_SEND_ERROR)
       retire_connection(t->easy);
-    end(c, t->request, CAUSE_NONE);
+    end(c, t->request, cause_of(t->request));
   }
 }
 
@@ -292,13 +423,14 @@ static void act(struct client *c, curl_socket_t fd, int events) {
  */
 static bool fire(struct client *c) {
   const struct request *last = c->ended.last;
-  double now = engine_clock();
+  double now = process_clock();
   if (now >= c->curl_deadline) {
     c->curl_deadline = HUGE_VAL;
     act(c, CURL_SOCKET_TIMEOUT, 0);
   }
   reap(c);
   expire(c, now);
+  fill(c);
   return c->ended.last != last;
 }
 
@@ -315,11 +447,13 @@ static bool run(struct client *c, double seconds) {
   int count;
   if (fire(c))
     return true;
-  left = fmin(c->curl_deadline, c->request_deadline) - engine_clock();
+  left = fmin(c->curl_deadline, c->request_deadline) - process_clock();
   left = fmin(left, seconds);
   count = poller_wait(&c->poller, ready, 64, milliseconds(left));
-  if (count < 0 && errno != EINTR && c->multi)
-    poison(c); /* somebody has closed the descriptor */
+  if (count < 0 && errno != EINTR && c->multi) {
+    c->error = errno; /* somebody has closed the descriptor */
+    poison(c, CURLM_OK);
+  }
   for (int i = 0; i < count; i++)
     act(c, ready[i].fd, ready[i].events);
   return fire(c) || count > 0 || (count == 0 && left < seconds);
@@ -329,7 +463,7 @@ static bool run(struct client *c, double seconds) {
  * sleeper on it must be woken for. */
 void engine_wake(struct client *c) {
   if (c->exposed)
-    poller_wake(&c->poller, c->ended.first || c->closed);
+    poller_wake(&c->poller, c->ended.first || c->closed || c->kicked);
 }
 
 /* Closes the descriptor of a closed client that no call is under way on. One
@@ -372,6 +506,21 @@ static void run_main_hook(lua_State *L) {
     lua_sethook(L, own, mask, count);
 }
 
+/* An ended request keeps the descriptor readable until it is collected, which
+ * nobody can do any more once its coroutine is garbage; and a loop that spins
+ * on the descriptor makes no garbage that would have Lua find that out. */
+static void search_garbage(lua_State *L, struct client *c) {
+  if (!c->ended.first)
+    return;
+  if (c->idle_turns++ == 0)
+    c->idle_since = process_clock();
+  if (c->searched || c->idle_turns % PATIENCE != 0 ||
+      process_clock() < c->idle_since + PATIENT)
+    return;
+  c->searched = true;
+  lua_gc(L, LUA_GCCOLLECT);
+}
+
 /* Does what is ready, or waits for it, for one slice of at most `seconds`.
  * Lua's hooks get their chance after a signal and at the end of a slice. May
  * raise what a hook raises. */
@@ -379,10 +528,12 @@ void engine_step(lua_State *L, struct client *c, double seconds) {
   bool busy;
   poller_wake(&c->poller, false);
   busy = run(c, fmin(seconds, SLICE));
+  c->kicked = false;
   engine_wake(c);
-  if (seconds <= 0 || (busy && engine_clock() < c->hooked + SLICE))
+  search_garbage(L, c);
+  if (seconds <= 0 || (busy && process_clock() < c->hooked + SLICE))
     return;
-  c->hooked = engine_clock();
+  c->hooked = process_clock();
   run_main_hook(L);
   trigger_hook(L);
 }
@@ -400,13 +551,17 @@ void engine_collect(struct client *c, struct request *r) {
   if (r->progress == ENDED)
     list_remove(&c->ended, r);
   r->progress = COLLECTED;
+  c->idle_turns = 0;
+  c->searched = false;
   engine_wake(c);
 }
 
 /* Ends a call's stay, whatever it was doing: the transfer goes back. */
 void engine_leave(struct client *c, struct request *r) {
-  if (r->progress == FLYING)
+  if (r->progress == FLYING) {
     end(c, r, CAUSE_CLOSED);
+    c->kicked = fill(c) || c->kicked;
+  }
   engine_collect(c, r);
   engine_return(c, r);
   r->client = NULL;
@@ -420,6 +575,7 @@ void engine_close(struct client *c) {
   c->closed = true;
   while (c->flying.first)
     end(c, c->flying.first, CAUSE_CLOSED);
+  hosts_free(c);
   free_pool(c);
   curl_multi_cleanup(c->multi);
   c->multi = NULL;

@@ -164,6 +164,16 @@ static bool set_cause(lua_State *L, struct request *r) {
   case CAUSE_OUT_OF_MEMORY:
     error_set_memory(L, SLOT_TABLE);
     return true;
+  case CAUSE_NO_DESCRIPTORS:
+    error_set(L, SLOT_TABLE, "transport", "no_descriptors",
+              "no descriptor is left: %s", strerror(r->error));
+    table_set_boolean(L, SLOT_TABLE, "retryable", true);
+    return true;
+  case CAUSE_NOT_STARTED:
+    error_set(L, SLOT_TABLE, "transport", "not_started",
+              "the request had not begun to leave by the time of 'start_by'");
+    table_set_boolean(L, SLOT_TABLE, "retryable", true);
+    return true;
   case CAUSE_NONE:
     break;
   }
@@ -191,6 +201,8 @@ static bool set_stopped(lua_State *L, struct request *r) {
     table_set_boolean(L, SLOT_TABLE, "retryable", true);
     return true;
   case STOPPED_NOT:
+  case STOPPED_LATE:
+  case STOPPED_UNFIT:
     break;
   }
   return false;

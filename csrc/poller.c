@@ -19,15 +19,11 @@
 
 enum { BATCH = 64 };
 
-/* Of a kept socket: what the set reports of it in the low bits, what is wanted
- * above them. libcurl loses interest in a connection at the end of an exchange
- * and gains it again with the next: to leave the socket in the set meanwhile
- * costs nothing, to take it out and put it back 2 µs. */
-enum { WANTED = 2, KEPT = 16, INTEREST = POLLER_IN | POLLER_OUT };
-
-/* A zeroed poller becomes an empty set. False: no descriptor or no memory. */
+/* A zeroed poller becomes an empty set. False: no descriptor or no memory, as
+ * errno says. */
 bool poller_open(struct poller *p) {
   struct epoll_event event = {.events = EPOLLIN};
+  int why;
   p->set = epoll_create1(EPOLL_CLOEXEC);
   p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   p->open = true;
@@ -35,7 +31,9 @@ bool poller_open(struct poller *p) {
   if (p->set >= 0 && p->wake >= 0 &&
       epoll_ctl(p->set, EPOLL_CTL_ADD, p->wake, &event) == 0)
     return true;
+  why = errno;
   poller_close(p);
+  errno = why;
   return false;
 }
 
@@ -46,10 +44,8 @@ void poller_close(struct poller *p) {
     close(p->set);
   if (p->wake >= 0)
     close(p->wake);
-  free(p->kept);
-  p->kept = NULL;
-  p->capacity = 0;
-  p->open = false;
+  seats_free(&p->seats);
+  p->open = p->awake = false;
 }
 
 /* The descriptor of the set; -1: this poller has none. */
@@ -63,83 +59,87 @@ static bool control(struct poller *p, int operation, int fd, int events) {
   return epoll_ctl(p->set, operation, fd, &event) == 0;
 }
 
-/* What is known of a kept socket; NULL: it is not one. */
-static unsigned char *kept(const struct poller *p, int fd) {
-  if ((size_t)fd >= p->capacity || !(p->kept[fd] & KEPT))
-    return NULL;
-  return &p->kept[fd];
-}
+/* Out of memory or of watches: the failures that are to be told. A socket that
+ * is closed already has left the set by itself. */
+static bool is_scarcity(void) { return errno == ENOMEM || errno == ENOSPC; }
 
-/* Says that a new socket is never closed without poller_forget: interest in it
- * may outlast what was asked for. Without memory it just does not. */
-void poller_keep(struct poller *p, int fd) {
-  size_t capacity = p->capacity ? p->capacity : 64;
-  unsigned char *known = p->kept;
-  if (fd < 0)
-    return;
-  while (capacity <= (size_t)fd)
-    capacity *= 2;
-  if (capacity > p->capacity) {
-    known = CPP_REALLOC(known, capacity);
-    if (!known)
-      return;
-    memset(known + p->capacity, 0, capacity - p->capacity);
-    p->kept = known;
-    p->capacity = capacity;
-  }
-  known[fd] = KEPT;
-}
-
-/* To be called before a kept socket is closed: a copy of it, in a forked child
- * perhaps, would stay in the set. */
-void poller_forget(struct poller *p, int fd) {
-  unsigned char *known = kept(p, fd);
-  if (!known)
-    return;
-  if (*known & INTEREST)
-    control(p, EPOLL_CTL_DEL, fd, 0);
-  *known = 0;
-}
-
-static bool watch_kept(struct poller *p, int fd, int events,
-                       unsigned char *known) {
-  int reported = *known & INTEREST;
-  *known = (unsigned char)(KEPT | events << WANTED | reported);
-  /* A socket is writable most of the time: that must not be left. */
-  if (reported == events || (!events && reported == POLLER_IN))
-    return true;
-  if (!control(p,
-               !reported ? EPOLL_CTL_ADD
-               : events  ? EPOLL_CTL_MOD
-                         : EPOLL_CTL_DEL,
-               fd, events))
-    return false;
-  *known = (unsigned char)(KEPT | events << WANTED | events);
-  return true;
-}
-
-/* Sets the interest in a socket; 0 forgets it. False: out of resources. */
-bool poller_watch(struct poller *p, int fd, int events) {
-  unsigned char *known = kept(p, fd);
-  if (known)
-    return watch_kept(p, fd, events, known);
+/* Has the set report a socket's events; none takes it out, which cannot fail.
+ * libcurl before 8.2 closes a socket that still connects without a word, so
+ * that what is known of a number may be wrong. */
+static bool report(struct poller *p, int fd, int events, struct seat *seat) {
+  bool known = seat && seat->reported;
+  if (seat)
+    seat->reported = (unsigned char)events;
   if (!events) {
-    /* A socket that is closed already has left the set by itself. */
     control(p, EPOLL_CTL_DEL, fd, 0);
     return true;
   }
-  return control(p, EPOLL_CTL_ADD, fd, events) ||
-         (errno == EEXIST && control(p, EPOLL_CTL_MOD, fd, events));
+  if (control(p, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events))
+    return true;
+  if (errno == (known ? ENOENT : EEXIST) &&
+      control(p, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, events))
+    return true;
+  if (seat)
+    seat->reported = 0;
+  return !is_scarcity();
 }
 
-/* Whether what the set reports of a socket is wanted. A kept one of which it is
- * not leaves the set. */
-static bool is_wanted(struct poller *p, int fd) {
-  unsigned char *known = kept(p, fd);
-  if (!known || *known >> WANTED & INTEREST)
+/* A socket has been made. Where its number was that of one that was closed
+ * without a word, libcurl takes its interest in that one for told. False: out
+ * of memory, and then nothing is known of it. */
+bool poller_opened(struct poller *p, int fd, const struct sockaddr *remote) {
+  struct seat *seat = seat_make(&p->seats, fd);
+  unsigned char wanted;
+  if (!seat)
+    return false;
+  wanted = seat->wanted;
+  seat_take(&p->seats, seat, remote);
+  seat->wanted = wanted;
+  return !wanted || report(p, fd, wanted, seat);
+}
+
+/* To be called before a socket is closed: a copy of it, in a forked child
+ * perhaps, would stay in the set. */
+void poller_closing(struct poller *p, int fd) {
+  struct seat *seat = seat_of(&p->seats, fd);
+  if (!seat)
+    return;
+  if (seat->reported)
+    control(p, EPOLL_CTL_DEL, fd, 0);
+  seat_leave(seat);
+}
+
+/* Forgets all sockets; to be called when all of them are closed. */
+void poller_clear(struct poller *p) {
+  for (size_t fd = 0; fd < p->seats.capacity; fd++)
+    if (p->seats.by_fd[fd])
+      poller_closing(p, (int)fd);
+}
+
+/* Sets the interest in a socket; 0 forgets it, which cannot fail. False: out of
+ * memory or watches. libcurl loses interest in a connection at the end of an
+ * exchange and gains it again with the next: to leave a socket whose close will
+ * be told in the set meanwhile costs nothing, to take it out and put it back
+ * 2 µs. One that is writable, as a socket is most of the time, is not left. */
+bool poller_watch(struct poller *p, int fd, int events) {
+  struct seat *seat =
+      events ? seat_make(&p->seats, fd) : seat_of(&p->seats, fd);
+  if (!seat)
+    return !events;
+  seat->wanted = (unsigned char)events;
+  if (seat->kept &&
+      (seat->reported == events || (!events && seat->reported == POLLER_IN)))
     return true;
-  control(p, EPOLL_CTL_DEL, fd, 0);
-  *known = KEPT;
+  return report(p, fd, events, seat);
+}
+
+/* Whether what the set reports of a socket is wanted. One of which it is not
+ * leaves the set. */
+static bool is_wanted(struct poller *p, int fd) {
+  struct seat *seat = seat_of(&p->seats, fd);
+  if (seat && seat->wanted)
+    return true;
+  report(p, fd, 0, seat);
   return false;
 }
 
@@ -187,6 +187,7 @@ bool poller_open(struct poller *p) {
 
 void poller_close(struct poller *p) {
   free(p->sockets);
+  seats_free(&p->seats);
   memset(p, 0, sizeof *p);
 }
 
@@ -195,9 +196,26 @@ int poller_fd(const struct poller *p) {
   return -1;
 }
 
-void poller_keep(struct poller *p, int fd) { (void)p, (void)fd; }
+bool poller_opened(struct poller *p, int fd, const struct sockaddr *remote) {
+  struct seat *seat = seat_make(&p->seats, fd);
+  if (seat)
+    seat_take(&p->seats, seat, remote);
+  return seat != NULL;
+}
 
-void poller_forget(struct poller *p, int fd) { (void)p, (void)fd; }
+void poller_closing(struct poller *p, int fd) {
+  struct seat *seat = seat_of(&p->seats, fd);
+  poller_watch(p, fd, 0);
+  if (seat)
+    seat_leave(seat);
+}
+
+void poller_clear(struct poller *p) {
+  p->count = 0;
+  for (size_t fd = 0; fd < p->seats.capacity; fd++)
+    if (p->seats.by_fd[fd])
+      seat_leave(p->seats.by_fd[fd]);
+}
 
 static struct pollfd *find(struct poller *p, int fd) {
   for (size_t i = 0; i < p->count; i++)

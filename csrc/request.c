@@ -73,7 +73,8 @@ static void push_settings(lua_State *L, int options, enum purpose purpose) {
 struct request *request_open(lua_State *L, enum purpose purpose) {
   struct request *r = request_push(L, purpose);
   r->post = purpose == TO_CANCEL || purpose == TO_TOKEN;
-  r->deadline = engine_clock() + exchange_settings(L)->timeout;
+  r->settings = exchange_settings(L);
+  r->deadline = process_clock() + r->settings->timeout;
   lua_createtable(L, 0, 16);
   return r;
 }
@@ -156,7 +157,9 @@ static int await(lua_State *L, int status, lua_KContext context) {
   lua_settop(L, SLOT_TOP);
   if (status == LUA_YIELD && (!r->client || r->progress == FLYING))
     request_step(L, r, 0);
-  while (r->progress == FLYING) {
+  while (r->progress == FLYING || engine_launch_again(L, r)) {
+    if (r->progress != FLYING)
+      continue;
     if (!client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
       engine_step(L, r->client, HUGE_VAL);
       continue;
@@ -173,12 +176,9 @@ static int await(lua_State *L, int status, lua_KContext context) {
 /* Sends the prepared request with a token (NULL: without). */
 static int launch(lua_State *L, const char *token) {
   struct request *r = request_of(L);
-  const struct settings *s = exchange_settings(L);
-  if (!transfer_compose(r, s, token) || !transfer_prepare(r->transfer, s)) {
-    r->transfer->profile = 0;
+  if (!transfer_compose(r, r->settings, token))
     return request_refuse_memory(L);
-  }
-  engine_launch(r->client, r);
+  engine_launch(L, r);
   return await(L, LUA_OK, 0);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "cpp.h"
 
+#include <math.h>
 #include <string.h>
 
 enum user_value { VALUES = 1, PARENT = 2 };
@@ -47,6 +48,7 @@ static const struct option options[] = {
     {"max_connections", check_count, FIELD(max_connections), SCOPE_CLIENT,
      false},
     {"wait", check_callable, FIELD(wait), SCOPE_CLIENT, false},
+    {"start_by", check_time, FIELD(start_by), ANY_CALL, false},
     {"dry_run", check_boolean, FIELD(dry_run), ANY_CALL, false},
     {"status", check_string, FIELD(status), SCOPE_LIST, false}};
 
@@ -168,6 +170,7 @@ const struct settings *settings_default(lua_State *L, int given) {
   s->user_agent = "cloud-partner-portal/" CPP_VERSION;
   s->timeout = 60;
   s->connect_timeout = 10;
+  s->start_by = HUGE_VAL;
   s->max_body = (size_t)16 << 20;
   s->max_connections = 16;
   if (given)

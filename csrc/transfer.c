@@ -5,51 +5,10 @@
  */
 #include "cpp.h"
 
-#include <fcntl.h>
 #include <math.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <unistd.h> /* getentropy, where sys/random.h has it not */
-
-/* Milliseconds for which sent bytes may stay without acknowledgement. libcurl
- * keeps an HTTP/2 connection whose exchange timed out, and would send every
- * later one into it: where the network has changed, the kernel must end it. */
-#define DEAD_AFTER 20000U
-
-static curl_socket_t open_socket(void *client, curlsocktype purpose,
-                                 struct curl_sockaddr *address) {
-  struct client *c = client;
-  curl_socket_t fd;
-  (void)purpose;
-#ifdef SOCK_CLOEXEC
-  fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
-              address->protocol);
-#else
-  fd = socket(address->family, address->socktype, address->protocol);
-  if (fd >= 0)
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-#endif
-#ifdef TCP_USER_TIMEOUT
-  if (fd >= 0)
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(unsigned){DEAD_AFTER},
-               sizeof(unsigned));
-#endif
-#ifdef SO_NOSIGPIPE
-  if (fd >= 0)
-    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &(int){1}, sizeof(int));
-#endif
-  poller_keep(&c->poller, fd);
-  return fd;
-}
-
-static int close_socket(void *client, curl_socket_t fd) {
-  struct client *c = client;
-  poller_forget(&c->poller, fd);
-  return close(fd);
-}
 
 #define SET(option, value)                                                     \
   (curl_easy_setopt(t->easy, CURLOPT_##option, value) == CURLE_OK)
@@ -90,20 +49,54 @@ static bool set_sessions(struct transfer *t) {
   return SET(SSL_SESSIONID_CACHE, knows(0x080900) ? 1L : 0L);
 }
 
+#ifdef __ELF__
+#pragma weak SSL_CTX_ctrl
+#endif
+extern long SSL_CTX_ctrl(void *context, int command, long value, void *more);
+
+#define SSL_CTRL_SET_READ_AHEAD 41
+
+/* CURLOPT_SSL_CTX_FUNCTION */
+static CURLcode on_context(CURL *easy, void *context, void *unused) {
+  (void)easy, (void)unused;
+  SSL_CTX_ctrl(context, SSL_CTRL_SET_READ_AHEAD, 0, NULL);
+  return CURLE_OK;
+}
+
+static bool is_openssl(const char *version) {
+  return version && (strncmp(version, "OpenSSL/", 8) == 0 ||
+                     strncmp(version, "quictls/", 8) == 0 ||
+                     strncmp(version, "LibreSSL/", 9) == 0);
+}
+
+/* From 8.15 on libcurl has OpenSSL read ahead: what came behind an answer would
+ * lie there, out of sight of a look at the socket. */
+static bool set_read_ahead(struct transfer *t) {
+  return !knows(0x080f00) ||
+         !is_openssl(curl_version_info(CURLVERSION_NOW)->ssl_version) ||
+         !SSL_CTX_ctrl || SET(SSL_CTX_FUNCTION, on_context);
+}
+
+/* What points to the transfer itself. */
+static bool set_owner(struct transfer *t) {
+  return SET(PRIVATE, t) && SET(CURLU, t->url) && SET(ERRORBUFFER, t->error) &&
+         SET(OPENSOCKETDATA, t) && SET(HEADERDATA, &t->answer) &&
+         SET(WRITEDATA, &t->answer) && SET(PREREQDATA, t);
+}
+
 /* What every exchange of a transfer has in common. */
 static bool set_constants(struct transfer *t) {
-  return set_protocols(t) && set_quick_exit(t) && set_no_signal(t) &&
-         set_sessions(t) && SET(PRIVATE, t) && SET(CURLU, t->url) &&
-         SET(ERRORBUFFER, t->error) && SET(ACCEPT_ENCODING, "gzip") &&
-         SET(SUPPRESS_CONNECT_HEADERS, 1L) && SET(TCP_KEEPALIVE, 1L) &&
+  return set_owner(t) && set_protocols(t) && set_quick_exit(t) &&
+         set_no_signal(t) && set_sessions(t) && set_read_ahead(t) &&
+         SET(ACCEPT_ENCODING, "gzip") && SET(SUPPRESS_CONNECT_HEADERS, 1L) &&
+         SET(TCP_KEEPALIVE, 1L) &&
          SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-         SET(OPENSOCKETFUNCTION, open_socket) &&
-         SET(OPENSOCKETDATA, t->request->client) &&
-         SET(CLOSESOCKETFUNCTION, close_socket) &&
+         SET(OPENSOCKETFUNCTION, connection_open) &&
+         SET(CLOSESOCKETFUNCTION, connection_close) &&
          SET(CLOSESOCKETDATA, t->request->client) &&
-         SET(HEADERFUNCTION, answer_on_header) && SET(HEADERDATA, &t->answer) &&
-         SET(WRITEFUNCTION, answer_on_body) && SET(WRITEDATA, &t->answer) &&
-         SET(PREREQFUNCTION, answer_on_start) && SET(PREREQDATA, &t->answer);
+         SET(HEADERFUNCTION, answer_on_header) &&
+         SET(WRITEFUNCTION, answer_on_body) &&
+         SET(PREREQFUNCTION, connection_on_start);
 }
 
 /* Plain http reaches loopback only, where no proxy has a place. */
@@ -183,8 +176,20 @@ static bool renew(struct transfer *t) {
     return false;
   curl_easy_cleanup(t->easy);
   t->easy = easy;
-  t->post = false;
+  t->post = t->apart = false;
   return true;
+}
+
+/* Takes over the easy handle of another transfer, which then has none. Where
+ * its options cannot be set it is made anew. */
+void transfer_adopt(struct transfer *t, struct transfer *from) {
+  t->easy = from->easy;
+  t->post = from->post;
+  t->fresh = false;
+  t->apart = from->apart;
+  t->plain = from->plain;
+  t->profile = set_owner(t) ? from->profile : 0;
+  from->easy = NULL;
 }
 
 /* Applies the connection's options where they are not those of the exchange
@@ -193,7 +198,7 @@ static bool configure(struct transfer *t, const struct settings *s,
                       bool plain) {
   if (t->profile == s->profile && t->plain == plain)
     return true;
-  if (!t->fresh && !renew(t))
+  if ((!t->fresh || !t->easy) && !renew(t))
     return false;
   t->fresh = false;
   t->profile = 0;
@@ -222,10 +227,9 @@ struct transfer *transfer_new(void) {
   if (!t)
     return NULL;
   memset(t, 0, sizeof *t);
-  t->easy = curl_easy_init();
   t->url = curl_url();
   t->fresh = true;
-  if (t->easy && t->url)
+  if (t->url)
     return t;
   transfer_free(t);
   return NULL;
@@ -361,15 +365,33 @@ static bool set_method(struct transfer *t) {
                           t->body.data ? t->body.data : "") == CURLE_OK;
 }
 
+/* Whether the exchange opens a new connection. */
+bool transfer_set_apart(struct transfer *t, bool apart) {
+  if (t->apart != apart && !SET(FRESH_CONNECT, (long)apart))
+    return false;
+  t->apart = apart;
+  return true;
+}
+
+/* A POST over HTTP/1.x, as far as is known. */
+static bool is_apart(const struct transfer *t) {
+  return t->answer.post && t->request->host->spoken == '1';
+}
+
 /* The path and query of the transfer's URL. */
 static const char *target_of(const struct transfer *t) {
   return strchr(strstr(t->text.data, "://") + 3, '/');
 }
 
+/* Sets the easy handle for the request. False: out of memory; the handle is
+ * then made anew. */
 bool transfer_prepare(struct transfer *t, const struct settings *s) {
   t->error[0] = '\0';
-  return answer_reserve(&t->answer) &&
-         configure(t, s, origin_is_plain(t->text.data)) && set_method(t) &&
-         SET(REQUEST_TARGET, target_of(t)) &&
-         SET(HTTPHEADER, transfer_headers(t));
+  if (answer_reserve(&t->answer) &&
+      configure(t, s, origin_is_plain(t->text.data)) && set_method(t) &&
+      transfer_set_apart(t, is_apart(t)) && SET(REQUEST_TARGET, target_of(t)) &&
+      SET(HTTPHEADER, transfer_headers(t)))
+    return true;
+  t->profile = 0;
+  return false;
 }

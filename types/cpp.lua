@@ -106,6 +106,9 @@
 
 --- Options of one call.
 ---@class (exact) cpp.call_options: cpp.options
+--- A time of `client:now()`: a request that has not begun to leave by then,
+--- whatever held it up, is not sent: `transport`, `not_started`. Default: none.
+---@field start_by? number
 --- true: asks for no token, sends nothing, and returns the request as a
 --- `cpp.dry_run`. Default: false.
 ---@field dry_run? boolean
@@ -349,6 +352,8 @@
 ---| "http2_error" # transport: the stream was reset
 ---| "proxy" # transport: the proxy refused
 ---| "out_of_memory" # transport
+---| "no_descriptors" # transport: this process may open no more
+---| "not_started" # transport: not sent, since it had not begun to leave by `start_by`
 ---| "transfer_failed" # transport: anything else
 ---| "invalid_http" # protocol: the answer is not HTTP
 ---| "invalid_encoding" # protocol: the body cannot be decompressed

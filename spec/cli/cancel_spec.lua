@@ -324,7 +324,7 @@ describe("cloudpartner cancel", function()
     local result = run("cancel contoso trace --trace" .. QUICK)
     assert.matches("%+0%.%d%d%d s GET /api/publishers/contoso/offers/trace/submissions/"
       .. "%S+ 200: .*total [%d.]+ ms; HTTP/1.1, new connection, attempt 1, request ", result.err)
-    assert.matches("POST /api/%S+ 202: [^\n]*HTTP/1.1, reused, attempt 1, request ",
+    assert.matches("POST /api/%S+ 202: [^\n]*HTTP/1.1, new connection, attempt 1, request ",
       result.err)
     assert.matches("GET /api/[^\n]*, attempt 2 after 0%.%d s %(backoff%), request ",
       result.err)

@@ -57,8 +57,7 @@ static inline void compose(lua_State *L, struct request *r) {
   CHECK(location_aim(POLLED, ENDPOINT, ENDPOINT, s->api_version,
                      &transfer->text) == VERDICT_OK);
   CHECK(transfer_compose(r, s, r->purpose == TO_TOKEN ? NULL : TOKEN));
-  CHECK(answer_on_start(&transfer->answer, NULL, NULL, 0, 0) ==
-        CURL_PREREQFUNC_OK);
+  CHECK(answer_start(&transfer->answer));
 }
 
 static inline void push_secret(lua_State *L) {

@@ -3,6 +3,8 @@
 #define CPP_WITHOUT_LUA
 #include "poller_cases.h"
 
+#include <netinet/in.h>
+
 #if CPP_EPOLL
 
 static bool readable(int fd) {
@@ -32,6 +34,13 @@ static void test_descriptor(void) {
   part(ends);
 }
 
+/* A socket has been made, and a request has gone out on it. */
+static void open_kept(struct poller *p, int fd) {
+  struct sockaddr_in remote = {.sin_family = AF_INET};
+  CHECK(poller_opened(p, fd, (void *)&remote));
+  seat_of(&p->seats, fd)->kept = true;
+}
+
 /* The interest in a kept socket may outlast what is asked for, unseen. */
 static void test_kept(void) {
   struct poller p = {0};
@@ -39,7 +48,7 @@ static void test_kept(void) {
   join(ends);
   poller_open(&p);
   fd = poller_fd(&p);
-  poller_keep(&p, ends[0]);
+  open_kept(&p, ends[0]);
   CHECK(poller_watch(&p, ends[0], POLLER_IN) && look(&p, ends[0]) == 0);
   CHECK(poller_watch(&p, ends[0], 0));
   CHECK(write(ends[1], "x", 1) == 1);
@@ -65,22 +74,23 @@ static void test_kept_end(void) {
   int first[2], second[2], copy;
   join(first);
   poller_open(&p);
-  poller_keep(&p, first[0]);
+  open_kept(&p, first[0]);
   poller_watch(&p, first[0], POLLER_IN);
   poller_watch(&p, first[0], 0);
   copy = dup(first[0]);
-  poller_forget(&p, first[0]);
+  poller_closing(&p, first[0]);
   part(first);
   CHECK(!readable(poller_fd(&p)));
   join(second);
   CHECK(second[0] == first[0]);
-  poller_keep(&p, second[0]);
+  open_kept(&p, second[0]);
   CHECK(poller_watch(&p, second[0], POLLER_IN) && look(&p, second[0]) == 0);
   CHECK(write(second[1], "x", 1) == 1);
   CHECK(look(&p, second[0]) == POLLER_IN);
-  poller_forget(&p, second[0]);
-  poller_forget(&p, 999999);
-  poller_keep(&p, 3000);
+  poller_closing(&p, second[0]);
+  poller_closing(&p, 999999);
+  open_kept(&p, 3000);
+  poller_clear(&p);
   CHECK(!readable(poller_fd(&p)));
   poller_close(&p);
   part(second);
@@ -101,8 +111,36 @@ static void test_no_resources(void) {
     setrlimit(RLIMIT_NOFILE, &limit);
     CHECK(fcntl(next, F_GETFD) == -1);
   }
-  CHECK(poller_open(&p) && !poller_watch(&p, 999999, POLLER_IN));
+}
+
+/* libcurl before 8.2 closes a socket that still connects without a word, and
+ * takes its interest in the number for told when it comes again. */
+static void test_closed_unheard(void) {
+  struct poller p = {0};
+  struct sockaddr_in remote = {.sin_family = AF_INET};
+  int first[2], second[2];
+  join(first);
+  poller_open(&p);
+  CHECK(poller_opened(&p, first[0], (void *)&remote));
+  CHECK(poller_watch(&p, first[0], POLLER_OUT));
+  part(first);
+  join(second);
+  CHECK(second[0] == first[0]);
+  CHECK(poller_opened(&p, second[0], (void *)&remote));
+  CHECK(look(&p, second[0]) == POLLER_OUT);
+  part(second);
+  CHECK(poller_watch(&p, second[0], 0));
+  join(second); /* a resolver's, which nobody announces */
+  CHECK(poller_watch(&p, second[0], POLLER_OUT));
+  CHECK(look(&p, second[0]) == POLLER_OUT);
+  part(second);
+  join(second);
+  CHECK(poller_watch(&p, second[0], POLLER_IN | POLLER_OUT));
+  CHECK(look(&p, second[0]) == POLLER_OUT);
+  poller_clear(&p);
+  CHECK(!readable(poller_fd(&p)) && look(&p, second[0]) == 0);
   poller_close(&p);
+  part(second);
 }
 
 #else
@@ -111,6 +149,7 @@ static void test_descriptor(void) {}
 static void test_kept(void) {}
 static void test_kept_end(void) {}
 static void test_no_resources(void) {}
+static void test_closed_unheard(void) {}
 
 #endif
 
@@ -120,5 +159,6 @@ int main(void) {
   test_kept();
   test_kept_end();
   test_no_resources();
+  test_closed_unheard();
   return report();
 }
