@@ -158,16 +158,28 @@ static bool may_read(const char *text, size_t size, const enum layer *layer) {
   }
 }
 
+/* The bytes up to the first that an escape can begin with. */
+static size_t plain_size(const char *text, size_t size) {
+  const char *at = text, *end = text + size;
+  while (at < end && *at != '\\' && *at != '%' && *at != '+')
+    at++;
+  return (size_t)(at - text);
+}
+
 /* Pushes what a text reads as. */
 static const char *push_read(lua_State *L, const char *text, size_t size,
                              const enum layer *layer, size_t *length) {
   luaL_Buffer out;
   luaL_buffinit(L, &out);
   while (size > 0) {
-    struct unit u = read_unit(text, size, layer);
+    size_t plain = plain_size(text, size);
+    struct unit u = {.taken = 0};
+    luaL_addlstring(&out, text, plain);
+    if (plain < size)
+      u = read_unit(text + plain, size - plain, layer);
     luaL_addlstring(&out, u.bytes, u.count);
-    text += u.taken;
-    size -= u.taken;
+    text += plain + u.taken;
+    size -= plain + u.taken;
   }
   luaL_pushresult(&out);
   return lua_tolstring(L, -1, length);
