@@ -112,6 +112,7 @@ LUAMOD_API int luaopen_cpp(lua_State *L) {
   check_lua(L);
   pthread_once(&once, init_process);
   check_libcurl(L);
+  hook_register(L);
   json_register(L);
   error_register(L);
   operation_register(L);

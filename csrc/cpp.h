@@ -279,6 +279,12 @@ struct client;
 struct request;
 struct transfer;
 
+/* ---- hook.c ------------------------------------------------------------ */
+
+void hook_register(lua_State *L);
+int hook_call_without(lua_State *L);
+void hook_run(lua_State *L);
+
 /* ---- host.c ------------------------------------------------------------ */
 
 /* An origin that requests are under way to, or were. */

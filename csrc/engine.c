@@ -477,35 +477,6 @@ void engine_release(struct client *c) {
     engine_wake(c);
 }
 
-static int nothing(lua_State *L) {
-  (void)L;
-  return 0;
-}
-
-/* Calls a function that does nothing, for the sake of the call hook. */
-static void trigger_hook(lua_State *L) {
-  lua_pushcfunction(L, nothing);
-  lua_call(L, 0, 0);
-}
-
-/* lua.c turns Ctrl-C into a hook of the main thread, which does not run while
- * a coroutine blocks: the coroutine borrows it. */
-static void run_main_hook(lua_State *L) {
-  lua_Hook own = lua_gethook(L), borrowed;
-  int mask = lua_gethookmask(L), count = lua_gethookcount(L);
-  lua_State *main;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  main = lua_tothread(L, -1);
-  lua_pop(L, 1);
-  borrowed = lua_gethook(main);
-  if (main == L || !borrowed || !(lua_gethookmask(main) & LUA_MASKCALL))
-    return;
-  lua_sethook(L, borrowed, LUA_MASKCALL, 0);
-  trigger_hook(L);
-  if (lua_gethook(L) == borrowed)
-    lua_sethook(L, own, mask, count);
-}
-
 /* An ended request keeps the descriptor readable until it is collected, which
  * nobody can do any more once its coroutine is garbage; and a loop that spins
  * on the descriptor makes no garbage that would have Lua find that out. */
@@ -534,8 +505,7 @@ void engine_step(lua_State *L, struct client *c, double seconds) {
   if (seconds <= 0 || (busy && process_clock() < c->hooked + SLICE))
     return;
   c->hooked = process_clock();
-  run_main_hook(L);
-  trigger_hook(L);
+  hook_run(L);
 }
 
 /* ---- calls under way ---- */

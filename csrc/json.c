@@ -63,19 +63,11 @@ void json_register(lua_State *L) {
   lua_pop(L, 1);
 }
 
-/* A hook that raises (Ctrl-C does) must not pass for a verdict on the text: it
- * has its turn after the call. */
+/* A hook that raises (Ctrl-C does) must not pass for a verdict on the text. */
 static int call(lua_State *L, const void *function, int argument) {
-  lua_Hook hook = lua_gethook(L);
-  int mask = lua_gethookmask(L), count = lua_gethookcount(L), status;
-  if (hook)
-    lua_sethook(L, NULL, 0, 0);
   lua_rawgetp(L, LUA_REGISTRYINDEX, function);
   lua_pushvalue(L, argument);
-  status = lua_pcall(L, 1, 1, 0);
-  if (hook && !lua_gethook(L))
-    lua_sethook(L, hook, mask, count);
-  return status;
+  return hook_call_without(L);
 }
 
 static int call_in_locale(lua_State *L, locale_t locale, const void *function,

@@ -50,13 +50,24 @@ describe("Ctrl-C", function()
     ]])
   end)
 
-  it("stops the script even where its coroutine catches the error", function()
-    interrupt(1, [[
-      coroutine.wrap(function()
-        pcall(client.status, client, 'contoso', 'vm')
-      end)()
-      print "caught"
+  -- As pcall does on the main thread.
+  it("stops a coroutine once, which may catch the error", function()
+    here:delay(30)
+    local process = child.start(here, [[
+      local client = require "cpp".client { timeout = 50 }
+      print(coroutine.wrap(function()
+        return pcall(client.status, client, 'contoso', 'vm')
+      end)())
+      for _ = 1, 1000 do tostring(_) end
+      print "went on"
     ]])
+    bench.eventually(function()
+      return #here:entries() >= 1 and process:sleeps()
+    end)
+    process:interrupt()
+    local output, how, status = process:finish()
+    assert.equal("false\tinterrupted!\nwent on\n", output)
+    assert.same({ "exit", 0 }, { how, status })
   end)
 
   it("stops a call among others in flight", function()
