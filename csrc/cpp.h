@@ -340,6 +340,7 @@ struct settings {
   long max_connections;
   enum http_version http_version;
   bool token_function, trace, wait, dry_run;
+  bool ambient_ca; /* ca_file or ca_path is the environment's */
 };
 
 /* A pooled easy handle with what belongs to it: its parsed origin, the text of

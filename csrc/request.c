@@ -220,12 +220,21 @@ static int refuse_reason(lua_State *L, int reason) {
   return request_refuse(L);
 }
 
+/* The token function has closed its client, or waited while somebody did. */
+static int refuse_closed(lua_State *L) {
+  request_of(L)->cause = CAUSE_CLOSED;
+  failure_from_transfer(L, request_of(L));
+  return request_refuse(L);
+}
+
 /* Continuation of the token function: its two results are on top. */
 static int token_given(lua_State *L, int status, lua_KContext context) {
   const char *fault;
   (void)status, (void)context;
   client_check_owner(L, request_of(L)->client);
   lua_settop(L, SLOT_TOP + 2);
+  if (request_of(L)->client->closed)
+    return refuse_closed(L);
   if (lua_isnil(L, SLOT_TOP + 1) || lua_isboolean(L, SLOT_TOP + 1))
     return refuse_reason(L, SLOT_TOP + 2);
   if (lua_type(L, SLOT_TOP + 1) != LUA_TSTRING)

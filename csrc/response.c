@@ -148,9 +148,13 @@ static bool is_unchanged(lua_State *L, const struct answer *a) {
   return same;
 }
 
+/* False: the operation that was polled holds no state, as one of a script's own
+ * making; nothing is done. */
 static bool build_unchanged(lua_State *L, struct request *r) {
-  static const char *const kept[] = {"state",     "done",  "status",   "id",
-                                     "publisher", "offer", "progress", "body"};
+  static const char *const kept[] = {"done",  "status",   "id",  "publisher",
+                                     "offer", "progress", "body"};
+  if (!table_copy(L, SLOT_FIRST, SLOT_TABLE, "state"))
+    return false;
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
     table_copy(L, SLOT_FIRST, SLOT_TABLE, kept[i]);
   set_exchange(L, r->transfer);
@@ -181,8 +185,8 @@ static void set_known_names(lua_State *L) {
   }
 }
 
-/* Fills the table from a changed answer whose tree, or nil, is on top. */
-static void build_changed(lua_State *L, struct request *r) {
+/* Fills the table from an answer whose tree, or nil, is on top. */
+static void build_decoded(lua_State *L, struct request *r) {
   int status = r->transfer->answer.status;
   set_known_names(L);
   set_exchange(L, r->transfer);
@@ -201,18 +205,21 @@ static void build_changed(lua_State *L, struct request *r) {
 static bool build_poll(lua_State *L, struct request *r) {
   const struct answer *a = &r->transfer->answer;
   int status = a->status;
+  bool same;
   if (status != 200 && status != 202 && status != 204)
     return fail_status(L, r);
   exchange_set_location(L, r);
-  if (is_unchanged(L, a))
-    return build_unchanged(L, r);
+  same = is_unchanged(L, a);
+  if (same && build_unchanged(L, r))
+    return true;
   text_push_bytes(L, &a->body);
   if (is_blank(a) || !json_decode(L, SLOT_TOP + 1)) {
     if (status == 200 && !is_blank(a))
       return fail_json(L, r);
     lua_pushnil(L);
   }
-  build_changed(L, r);
+  build_decoded(L, r);
+  table_set_boolean(L, SLOT_TABLE, "changed", !same);
   lua_settop(L, SLOT_TOP + 1);
   lua_setfield(L, SLOT_TABLE, "body");
   return true;

@@ -128,19 +128,22 @@ static const struct {
                    {"ca_file", "SSL_CERT_FILE", NULL},
                    {"ca_path", "SSL_CERT_DIR", NULL}};
 
+static bool is_ca(const char *name) { return strncmp(name, "ca_", 3) == 0; }
+
+static bool has_field(lua_State *L, int table, const char *name) {
+  bool found = table_get(L, table, name) != LUA_TNIL;
+  lua_pop(L, 1);
+  return found;
+}
+
+static bool has_ca(lua_State *L, int given) {
+  return has_field(L, given, "ca_file") || has_field(L, given, "ca_path");
+}
+
 /* Whether an option is given, or one that stands in for it: the one of the two
  * CA options that is given replaces the system's store as a whole. */
 static bool is_given(lua_State *L, int given, const char *name) {
-  int top = lua_gettop(L);
-  bool found;
-  if (!given)
-    return false;
-  found = table_get(L, given, name) != LUA_TNIL;
-  if (strncmp(name, "ca_", 3) == 0)
-    found = found || table_get(L, given, "ca_file") != LUA_TNIL ||
-            table_get(L, given, "ca_path") != LUA_TNIL;
-  lua_settop(L, top);
-  return found;
+  return given && (is_ca(name) ? has_ca(L, given) : has_field(L, given, name));
 }
 
 static void apply_environment(lua_State *L, struct settings *s, int given,
@@ -155,6 +158,7 @@ static void apply_environment(lua_State *L, struct settings *s, int given,
       option.check = environment[i].check;
     lua_pushstring(L, text);
     apply(L, s, &option, environment[i].variable, values);
+    s->ambient_ca = s->ambient_ca || is_ca(option.name);
   }
 }
 
@@ -209,6 +213,11 @@ const struct settings *settings_derive(lua_State *L, int base, int given,
                                        enum scope scope) {
   struct settings *s = push_derived(L, base);
   int values = lua_gettop(L);
+  check_table(L, given);
+  if (s->ambient_ca && has_ca(L, given)) {
+    s->ca_file = s->ca_path = NULL;
+    s->ambient_ca = false;
+  }
   apply_table(L, s, given, scope, values);
   lua_settop(L, values - 1);
   return s;

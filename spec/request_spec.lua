@@ -258,6 +258,19 @@ describe("a request", function()
         { err.kind, err.code, err.message })
     end)
 
+    it("and is told as closed where that has closed the client", function()
+      for _, result in ipairs { false, "a-token" } do
+        client = portal:client { token = function(self)
+          self:close()
+          return result or nil, "no such thing"
+        end }
+        local _, err = client:poll(portal.location)
+        assert.same({ "closed", "closed", false, portal.location },
+          { err.kind, err.code, err.sent, err.location })
+      end
+      assert.equal(0, #portal:entries())
+    end)
+
     it("and does without a reason", function()
       local err = refusal()
       assert.same({ "credential", "no_token" }, { err.kind, err.code })

@@ -212,6 +212,16 @@ describe("the answer", function()
       assert.equal("live", first.steps[1].id)
     end)
 
+    it("has its state, where what is polled is a table of a script's own", function()
+      portal:answer(200, '{"status":"running","steps":[{"progressPercentage":41}]}')
+      local first = assert(client:poll(portal.location))
+      local again = assert(client:poll {
+        location = first.location, http_status = first.http_status, body = first.body,
+      })
+      assert.same({ "running", false, "running", 41, false },
+        { again.state, again.done, again.status, again.progress, again.changed })
+    end)
+
     it("has changed when a byte, the status or the location has", function()
       portal:answer(200, BODY)
       local first = assert(client:poll(portal.location))

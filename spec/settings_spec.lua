@@ -304,6 +304,26 @@ describe("settings:", function()
       assert.equal("ca_file", run(secure, environment, "{ ca_file = '/no/such/file' }"))
     end)
 
+    it("yields its authorities to either option, of a client and of a call", function()
+      local folder = os.tmpname()
+      os.remove(folder)
+      assert(os.execute(("mkdir %s && cp %s %s/ca.pem && openssl rehash %s"):format(folder,
+        secure.ca_file, folder, folder)))
+      finally(function() os.execute("rm -r " .. folder) end)
+      local environment = { CPP_ENDPOINT = secure.endpoint, CPP_TOKEN = secure.token,
+        SSL_CERT_FILE = "/no/such/file" }
+      local on_call = [[
+        local client = require "cpp".client()
+        local operation, err = client:poll(%q, { %s = %q })
+        print(operation and operation.state or err.code)]]
+      for name, value in pairs { ca_path = folder, ca_file = secure.ca_file } do
+        local options = ("{ %s = %q }"):format(name, value)
+        assert.equal("canceled", run(secure, environment, options))
+        assert.equal("canceled",
+          support.child(on_call:format(secure.location, name, value), environment))
+      end
+    end)
+
     local function with_proxy(at, proxy)
       return {
         CPP_ENDPOINT = at.endpoint, CPP_TOKEN = at.token, SSL_CERT_FILE = at.ca_file or "",
