@@ -112,6 +112,8 @@ describe("the emulator takes as an assertion", function()
   for algorithm in pairs(ALGORITHMS) do
     it("one that is signed with " .. algorithm, function()
       is_taken(sign(with_certificate(), algorithm))
+      local file <close> = assert(io.open(portal.folder .. "/error.log"))
+      assert.equal("", file:read "a")
     end)
 
     it("none that another key signed with " .. algorithm, function()

@@ -44,7 +44,7 @@ describe("the emulator checks its arguments:", function()
   it("an impossible setting of an offer", function()
     refuses({ offers = { ["contoso/vm"] = { running = "golive" } } }, "'running'")
     for name, value in pairs { list_lag = "2", document_lag = -1, replicas = "two",
-      list_omits = { "ids" }, list_limit = -1, own_type = true, refuse_idle = 99,
+      list_omits = { "ids" }, list_limit = -1, own_type = true, refuse_idle = 200,
       refuse_repeated = true, too_late = -1, synchronous = "yes", moving = 1,
       republish = true, retry_after = 7 } do
       refuses({ offers = { ["contoso/vm"] = { [name] = value } } }, "'" .. name .. "'")

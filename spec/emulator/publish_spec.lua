@@ -1,4 +1,6 @@
 local asking = require "spec.emulator.asking"
+local cpp = require "cpp"
+local workflow = require "cpp.workflow"
 
 local BODY, GUID, cancel, list = asking.BODY, asking.GUID, asking.cancel, asking.list
 local location_of, path_of, poll = asking.location_of, asking.path_of, asking.poll
@@ -83,6 +85,21 @@ describe("the emulator publishes", function()
     assert.same({ "canceled", "canceled" }, states(list(portal)))
     assert.equal(3, #list(portal))
     assert.same({ 2, 0 }, { portal:ledger().acted, portal:ledger().idle })
+  end)
+
+  it("again, so that a workflow cancels and cancels again", function()
+    still({ republish = 20000 }, { speed = 1000 })
+    local client <close> = cpp.client { endpoint = portal.endpoint, token = portal.token }
+    local seen = {}
+    for i = 1, 2 do
+      local result = assert(workflow.cancel(client, "contoso", "vm",
+        { interval = 0.05, max_interval = 0.1, deadline = 60 }))
+      assert.same({ "canceled" }, { result.outcome, result.running })
+      seen[i] = result.operation.id
+    end
+    assert.not_equal(seen[1], seen[2])
+    assert.same({ 2, 0, 0 }, { portal:ledger().acted, portal:ledger().repeated,
+      portal:ledger().idle })
   end)
 
   it("again some time after the end of the last one", function()

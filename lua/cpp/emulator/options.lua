@@ -80,7 +80,7 @@ end
 local string, boolean, any_table = is "string", is "boolean", is "table"
 local no = any_of(false)
 local states = any_of("succeeded", "failed", "canceled")
-local status = integer_from(200, 599)
+local status, refusal = integer_from(200, 599), integer_from(400, 599)
 local count = integer_from(-1, math.maxinteger)
 
 -- Raises unless each field of `given` is known and passes its check.
@@ -118,7 +118,7 @@ local OFFER = {
     "version", "changedTime", "definition")),
   list_limit = integer_from(0, math.maxinteger), document_lag = seconds,
   replicas = any_of("same", "alternating", "random"), own_type = either(no, string),
-  refuse_idle = either(no, status), refuse_repeated = either(no, status),
+  refuse_idle = either(no, refusal), refuse_repeated = either(no, refusal),
   moving = boolean, republish = either(no, seconds), retry_after = either(no, string),
   foreign = boolean, delay = seconds,
 }
