@@ -311,7 +311,7 @@ describe("README.md", function()
         path = path:match "^%S+"
         assert.is_true(select(1, shell.run("ls -d " .. path)), path)
       end
-      assert.equal(10, lines)
+      assert.equal(11, lines)
       for folder in io.popen "ls -d */":lines() do
         if folder ~= "lua_modules/" and folder ~= "build/" then
           assert.is_truthy(("\n" .. map):find("\n" .. folder, 1, true), folder)
