@@ -44,8 +44,11 @@
 --- Operation-Location for F1 and F2 and other values, Location for F3 and F4).
 ---@field location_header? string
 --- Whether a cancel's location names the operation that ran (the last one, if none
---- does) or an operation of its own (default "canceled").
----@field names? "canceled"|"own"
+--- does), an operation of its own, or the one before (default "canceled").
+---@field names? "canceled"|"own"|"old"
+--- How an operation of its own ends (default false: in success, or in failure where the
+--- cancel is given up).
+---@field own_ending? "succeeded"|"failed"|"canceled"|false
 ---@field accepted_body? string  the body of a cancel's 202 (default "")
 ---@field document? "object"|"array"  shape of an operation document (default "object")
 --- Canonical state -> the word used for it; states: never_published, not_started,

@@ -56,6 +56,24 @@ describe("the emulator cancels", function()
     assert.equal("canceled", poll(portal).document.status)
   end)
 
+  it("with an operation of its own that ends as told", function()
+    still { names = "own", own_ending = "canceled", cancelable = false }
+    local answer = cancel(portal)
+    advance(120)
+    assert.equal("canceled", follow(portal, answer).document.status)
+    assert.equal("running", poll(portal).document.status)
+  end)
+
+  it("what runs, naming what ran before", function()
+    still { names = "old", history = { { state = "failed" }, { state = "canceled" } } }
+    assert.equal("canceled", follow(portal, cancel(portal)).document.status)
+    assert.equal("cancelRequested", poll(portal).document.cancellationRequestState)
+    portal:set("contoso/other", { running = "publish", names = "old" })
+    local answer = asking.post(portal, asking.path_of "contoso/other" .. "cancel",
+      asking.BODY)
+    assert.equal("running", follow(portal, answer).document.status)
+  end)
+
   it("too late", function()
     still { too_late = true }
     assert.equal("completed", follow(portal, cancel(portal)).document.status)

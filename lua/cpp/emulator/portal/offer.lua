@@ -79,8 +79,19 @@ local function own_operation(self, run, time, seconds)
   local refused = run and not self.settings.cancelable
   return add(self, {
     id = take_id(self, "own_id"), kind = "cancel", slot = "preview", started = time,
-    duration = seconds, ending = refused and "failed" or "succeeded",
+    duration = seconds,
+    ending = self.settings.own_ending or (refused and "failed" or "succeeded"),
   })
+end
+
+-- The operation before the latest: what came between are cancels.
+local function before(self, latest)
+  for i = latest.number - 1, 1, -1 do
+    if self.operations[i].kind ~= "cancel" then
+      return self.operations[i]
+    end
+  end
+  return latest
 end
 
 -- After how many seconds a run ends by itself although its cancel was accepted, or nil.
@@ -128,7 +139,7 @@ function offer:cancel(time)
   if self.settings.names == "own" or not self.latest then
     return own_operation(self, run, time, seconds)
   end
-  return self.latest
+  return self.settings.names == "old" and before(self, self.latest) or self.latest
 end
 
 --- Goes live with a preview that waits for the publisher; nil when none does.
