@@ -1,0 +1,68 @@
+--- Plays one run: a workflow against the service of some switches, and the oracle
+-- on what it said and sent.
+
+local client = require "spec.model.client"
+local said = require "spec.model.oracle.said"
+local sent = require "spec.model.oracle.sent"
+
+local play = {}
+
+-- The id in the option `operation`: of what runs, or ran.
+local function operation_of(run)
+  local names, world = run.drawn.call.names, run.world
+  if names == "run" then
+    return (world.mine or world.old or {}).id
+  elseif names == "other" then
+    return run.drawn.other
+  elseif names == "old" then
+    return (world.old or world.mine or {}).id
+  end
+end
+
+-- The options of the call, and what the oracle goes by.
+local function options_of(run, operation)
+  local drawn = run.drawn
+  local opts = { deadline = drawn.deadline, interval = drawn.interval,
+    max_interval = drawn.max_interval, list_lag = drawn.lag_option, operation = operation }
+  run.callback_takes = drawn.call.callback
+  if run.callback_takes then
+    opts.on_change = function(told) run:tell(told) end
+  end
+  run.operation, run.list_lag = operation, drawn.lag_option
+  run.deadline_at = run.called + drawn.deadline
+  run.interval, run.max_interval = drawn.interval, drawn.max_interval
+  return opts
+end
+
+--- Calls the workflow on a client that is new or goes on after a crash.
+---@return boolean good  it did not raise
+---@return table|any result
+---@return table|nil err
+function play.call(cancel, run, operation)
+  local opts = options_of(run, operation)
+  math.randomseed(run.drawn.seed)
+  return pcall(cancel, run, "contoso", "vm", opts)
+end
+
+--- What is wrong with a call; nil: nothing.
+function play.judge(run, good, result, err)
+  if not good then
+    return "raises: " .. tostring(result)
+  end
+  return said.check(run, result, err) or sent.check(run)
+end
+
+--- One run from its switches.
+---@param cancel function  the workflow under test
+---@param drawn table      from switches.draw
+---@return string|nil wrong
+---@return table run       the client, with its log
+---@return table|nil result
+---@return table|nil err
+function play.once(cancel, drawn)
+  local run = client.new(drawn)
+  local good, result, err = play.call(cancel, run, operation_of(run))
+  return play.judge(run, good, result, err), run, good and result or nil, err
+end
+
+return play
