@@ -129,6 +129,13 @@ describe("the emulator takes as an assertion", function()
     end)
   end
 
+  it("none whose salt has another length than the digest", function()
+    local options = ALGORITHMS.PS256[3]
+    finally(function() ALGORITHMS.PS256[3] = options end)
+    ALGORITHMS.PS256[3] = options:gsub(":32", ":20")
+    is_refused(700027, sign(with_certificate(), "PS256"))
+  end)
+
   it("one of a certificate that is made, its key encrypted", function()
     still({}, { certificate = true, certificate_password = "it's $HOME" })
     local variables = portal:environment "certificate"
