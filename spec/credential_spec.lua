@@ -19,7 +19,8 @@ local function service(given)
     if failure then
       return nil, failure
     end
-    return { access_token = "token-" .. n, expires_in = self.expires_in or 3599 }
+    return self.answer and self.answer(n)
+      or { access_token = "token-" .. n, expires_in = self.expires_in or 3599 }
   end
   return self
 end
@@ -46,20 +47,84 @@ describe("a credential", function()
     assert.equal("token-2", token(one.client))
   end)
 
-  it("takes a life that is a string, as the service sends it", function()
-    local one, token = service { expires_in = "3599" }, credential.client_secret(SECRET)
-    token(one.client)
-    one.time = one.time + 3298
-    assert.equal("token-1", token(one.client))
+  it("renews one that lives shortly a tenth of its life before it expires", function()
+    for life, renewed in pairs { [60] = 54, [301] = 270.9, [3000] = 2700, [3001] = 2701 } do
+      local one, token = service { expires_in = life }, credential.client_secret(SECRET)
+      token(one.client)
+      one.time = one.time + renewed - 0.1
+      assert.equal("token-1", token(one.client))
+      one.time = one.time + 0.2
+      assert.equal("token-2", token(one.client))
+    end
   end)
 
-  it("uses one that lives no longer than that for half its life", function()
-    local one, token = service { expires_in = 60 }, credential.client_secret(SECRET)
-    token(one.client)
-    one.time = one.time + 29
-    assert.equal("token-1", token(one.client))
-    one.time = one.time + 1
-    assert.equal("token-2", token(one.client))
+  local now = os.time
+  local null = cpp.null
+  -- What came with a token, and the seconds until it is renewed.
+  local LIVES = {
+    { { expires_in = "3599" }, 3299 }, { { expires_in = 3599.5 }, 3299.5 },
+    { { expires_in = "3599.5" }, 3299.5 }, { { expires_in = 1e300 }, 1e9 - 300 },
+    { { expires_in = 3599, expires_on = "1" }, 3299 },
+    { { expires_in = null, expires_on = 3620 }, 3320 }, { { expires_on = "3620" }, 3320 },
+    { {}, 300 }, { { expires_in = null }, 300 }, { { expires_in = "soon" }, 300 },
+    { { expires_in = 0 }, 300 }, { { expires_in = -5 }, 300 }, { { expires_in = 0 / 0 }, 300 },
+    { { expires_in = true, expires_on = {} }, 300 }, { { expires_on = -1e9 }, 300 },
+    { { expires_on = "2026-11-26 17:00:00" }, 300 }, { { expires_in = "", expires_on = "" }, 300 },
+  }
+
+  for _, case in ipairs(LIVES) do
+    local given, renewed = table.unpack(case)
+    local words = {}
+    for name, value in pairs(given) do
+      table.insert(words, ("%s = %s"):format(name, type(value)))
+    end
+    it(("is good for %s s: %s"):format(renewed, table.concat(words, ", ")), function()
+      os.time = function() return 1e9 end -- luacheck: ignore
+      finally(function() os.time = now end) -- luacheck: ignore
+      local one, token = service(), credential.client_secret(SECRET)
+      one.answer = function(n)
+        local ends = tonumber(given.expires_on)
+        return { access_token = "token-" .. n, expires_in = given.expires_in,
+          expires_on = ends and ends > 1000 and ("%d"):format(1e9 + ends) or given.expires_on }
+      end
+      token(one.client)
+      one.time = one.time + renewed - 1
+      assert.equal("token-1", token(one.client))
+      one.time = one.time + 1.1
+      assert.equal("token-2", token(one.client))
+    end)
+  end
+
+  describe("whose renewal fails", function()
+    for name, failure in pairs { ["wrong secret"] = WRONG, ["busy service"] = BUSY } do
+      it("is used to its end: " .. name, function()
+        local one, token = service(), credential.client_secret(SECRET)
+        token(one.client)
+        one.failures = { failure, failure, failure }
+        one.time = one.time + 3300
+        assert.equal("token-1", token(one.client))
+        assert.equal(2, #one.fetched)
+        one.time = one.time + 9
+        assert.equal("token-1", token(one.client))
+        assert.equal(2, #one.fetched)
+        one.time = one.time + 1
+        assert.equal("token-1", token(one.client))
+        assert.equal(3, #one.fetched)
+        one.time = one.time + 289 -- 3599 s
+        assert.same({ nil, failure }, { token(one.client) })
+        one.time = one.time + 10
+        assert.equal("token-5", token(one.client))
+      end)
+    end
+
+    it("is not used when it was rejected", function()
+      local one, token = service(), credential.client_secret(SECRET)
+      token(one.client)
+      one.failures = { BUSY }
+      assert.same({ nil, BUSY }, { token(one.client, "token-1") })
+      assert.equal("token-1", token(one.client))
+      assert.equal("token-3", token(one.client, "token-1"))
+    end)
   end)
 
   it("renews the rejected one, and no other", function()
@@ -77,6 +142,31 @@ describe("a credential", function()
     assert.same({ nil, WRONG }, { token(one.client) })
     one.time = one.time + 1
     assert.equal("token-2", token(one.client))
+  end)
+
+  it("remembers it for no longer when it is asked meanwhile", function()
+    local one, token = service { failures = { WRONG } }, credential.client_secret(SECRET)
+    for _ = 1, 10 do
+      assert.same({ nil, WRONG }, { token(one.client) })
+      one.time = one.time + 1
+    end
+    assert.equal("token-2", token(one.client))
+  end)
+
+  it("gives again what was rejected once, and tells that", function()
+    local one, token = service(), credential.client_secret(SECRET)
+    one.answer = function() return { access_token = "same", expires_in = 3599 } end
+    assert.equal("same", token(one.client))
+    local got, err = token(one.client, "same")
+    assert.same({ nil, "credential", "rejected_again", false },
+      { got, err.kind, err.code, err.retryable })
+    assert.matches("^client secret of app gave the very token", err.message)
+    one.time = one.time + 299
+    assert.equal("same", token(one.client, "same"))
+    assert.equal(2, #one.fetched)
+    one.answer = function() return { access_token = "new" } end
+    one.time = one.time + 1
+    assert.equal("new", token(one.client, "same"))
   end)
 
   it("remembers no failure that may pass", function()
@@ -114,6 +204,44 @@ describe("a credential", function()
       assert.equal(1, #one.fetched)
     end)
   end
+
+  it("is the old one for all but the one who renews it", function()
+    local one, token = service(), credential.client_secret(SECRET)
+    token(one.client)
+    one.time = one.time + 3300
+    local results = ask_at_once(one, token, 10)
+    assert.equal(2, #one.fetched)
+    assert.equal("token-2", results[1])
+    for i = 2, 10 do
+      assert.equal("token-1", results[i])
+    end
+  end)
+
+  it("logs in once where its life is not known", function()
+    local one = service()
+    one.answer = function(n) return { access_token = "token-" .. n } end
+    local token = credential.client_secret(SECRET)
+    ask_at_once(one, token, 10)
+    ask_at_once(one, token, 10)
+    assert.equal(1, #one.fetched)
+  end)
+
+  -- Whoever fetches closes its client; the others have one of their own.
+  it("takes nobody along whose client stays open", function()
+    local one, token = service(), credential.client_secret(SECRET)
+    local CLOSED = { kind = "closed", code = "closed" }
+    local closing = setmetatable({ fetch_token = function()
+      task.sleep(0.5)
+      return nil, CLOSED
+    end }, { __index = one.client })
+    local results = task.run(one.client, function()
+      return task.map({ closing, one.client, one.client }, function(client)
+        return { token(client) }
+      end)
+    end)
+    assert.same({ { nil, CLOSED }, { "token-1" }, { "token-1" } }, results)
+    assert.equal(1, #one.fetched)
+  end)
 
   it("does not wait for a fetch whose coroutine was closed", function()
     local one, token = service(), credential.client_secret(SECRET)
@@ -210,154 +338,5 @@ describe("credential.client_secret", function()
     options.client_secret = "second"
     token(one.client)
     assert.equal("first", one.fetched[1].client_secret)
-  end)
-end)
-
-describe("credential.azure_cli", function()
-  local popen, command = io.popen, nil
-
-  -- What `az` prints, and how it ends.
-  local function az(output, status)
-    io.popen = function(line) -- luacheck: ignore
-      command = line
-      return setmetatable({
-        read = function() return output end,
-        close = function() return (status or 0) == 0 or nil, "exit", status or 0 end,
-      }, { __close = function() end })
-    end
-  end
-  after_each(function()
-    io.popen = popen -- luacheck: ignore
-  end)
-
-  it("asks az for a token for the service", function()
-    az '{"accessToken":"from-az","expires_on":99999999999}'
-    assert.equal("from-az", credential.azure_cli()(fake.new().client))
-    assert.matches("^az account get%-access%-token %-%-resource "
-      .. "https://cloudpartner%.azure%.com %-%-output json", command)
-  end)
-
-  it("finds the token among warnings", function()
-    az 'WARNING: old version\n{"accessToken":"from-az","expires_on":"99999999999"}\n'
-    assert.equal("from-az", credential.azure_cli()(fake.new().client))
-  end)
-
-  local function answer_that_lives(seconds)
-    return ('{"accessToken":"from-az","expires_on":%d}'):format(os.time() + seconds),
-      ('{"accessToken":"from-az","expiresOn":"%s.000000"}'):format(
-        os.date("%Y-%m-%d %H:%M:%S", os.time() + seconds))
-  end
-
-  for i, name in ipairs { "expires_on", "expiresOn" } do
-    it("renews it by " .. name, function()
-      local one, token = fake.new(), credential.azure_cli()
-      az((select(i, answer_that_lives(3600))))
-      token(one.client)
-      az '{"accessToken":"second","expires_on":99999999999}'
-      one.time = one.time + 3200
-      assert.equal("from-az", token(one.client))
-      one.time = one.time + 101
-      assert.equal("second", token(one.client))
-    end)
-  end
-
-  it("says how to install az", function()
-    az("sh: 1: az: not found\n", 127)
-    local token, err = credential.azure_cli()(fake.new().client)
-    assert.is_nil(token)
-    assert.same({ "credential", "az_not_found", false },
-      { err.kind, err.code, err.retryable })
-    assert.matches("install", err.message)
-  end)
-
-  it("says what az said", function()
-    az("ERROR: Please run 'az login' to\nsetup account.\n", 1)
-    local _, err = credential.azure_cli()(fake.new().client)
-    assert.equal("az_failed", err.code)
-    assert.matches("status 1: ERROR: Please run 'az login' to setup account", err.message)
-  end)
-
-  it("does not take other output for a token", function()
-    for _, output in ipairs { "", "{}", "[", '{"accessToken":1}', "null" } do
-      az(output)
-      local token, err = credential.azure_cli()(fake.new().client)
-      assert.same({ nil, "az_failed" }, { token, err.code })
-    end
-  end)
-
-  it("runs a real command", function()
-    io.popen = function(line, mode) -- luacheck: ignore
-      return popen((line:gsub("^az ", "/nonexistent/az ")), mode)
-    end
-    local _, err = credential.azure_cli()(fake.new().client)
-    assert.equal("az_not_found", err.code)
-  end)
-end)
-
-describe("credential.environment", function()
-  local getenv = os.getenv
-  local function set(variables)
-    os.getenv = function(name) -- luacheck: ignore
-      return variables[name]
-    end
-  end
-  after_each(function()
-    os.getenv = getenv -- luacheck: ignore
-  end)
-
-  it("takes CPP_TOKEN first", function()
-    set { CPP_TOKEN = "given", AZURE_TENANT_ID = "t", AZURE_CLIENT_ID = "c",
-      AZURE_CLIENT_SECRET = "s" }
-    local one, token = service(), credential.environment()
-    assert.equal("given", token(one.client))
-    one.time = one.time + 1e9
-    assert.equal("given", token(one.client))
-    assert.same({}, one.fetched)
-    assert.equal("cpp.credential: CPP_TOKEN", tostring(token))
-  end)
-
-  it("takes the application's three next", function()
-    set { CPP_TOKEN = "", AZURE_TENANT_ID = "t", AZURE_CLIENT_ID = "c",
-      AZURE_CLIENT_SECRET = "s" }
-    local one = service()
-    assert.equal("token-1", credential.environment()(one.client))
-    assert.same({ { tenant = "t", client_id = "c", client_secret = "s" } }, one.fetched)
-  end)
-
-  it("takes the Azure CLI where one of them is missing", function()
-    set { AZURE_TENANT_ID = "t", AZURE_CLIENT_ID = "c", AZURE_CLIENT_SECRET = "" }
-    assert.equal("cpp.credential: Azure CLI", tostring(credential.environment()))
-  end)
-end)
-
-describe("with the emulator's token endpoint", function()
-  local emulator = require "cpp.emulator"
-  local portal
-  setup(function()
-    portal = assert(emulator.start {
-      offers = { ["contoso/vm"] = { running = "publish" } },
-    })
-  end)
-  teardown(function() portal:close() end)
-
-  local function new_client(secret)
-    return cpp.client { endpoint = portal.endpoint, token = credential.client_secret {
-      tenant = portal.tenant, client_id = portal.client_id,
-      client_secret = secret or portal.client_secret, authority = portal.authority,
-    } }
-  end
-
-  it("logs in, with a secret that a form must encode, once", function()
-    local one <close> = new_client()
-    assert(one:operations("contoso", "vm"))
-    assert(one:operations("contoso", "vm"))
-    assert.equal(1, portal:ledger().tokens)
-  end)
-
-  it("tells a wrong secret by its AADSTS code", function()
-    local one <close> = new_client "wrong"
-    local _, err = one:operations("contoso", "vm")
-    assert.same({ "credential", "invalid_client" }, { err.kind, err.code })
-    assert.matches("AADSTS7000215", err.message)
   end)
 end)

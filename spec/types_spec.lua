@@ -396,7 +396,9 @@ describe("words", function()
       gather(path, '{"(%l+)", "([%l%d_]+)", CURLE_')
       gather(path, 'other = {"(%l+)", "([%l%d_]+)", CURLE_')
     end
-    gather("lua/cpp/credential.lua", 'refuse%("([%l_]+)"', "credential")
+    for path in io.popen "find lua/cpp/credential* -name '*.lua'":lines() do
+      gather(path, 'refuse%("([%l_]+)"', "credential")
+    end
     for _, path in ipairs { "before", "send", "follow", "job" } do
       gather("lua/cpp/workflow/" .. path .. ".lua", ':refuse%("([%l_]+)"', "workflow")
     end

@@ -372,8 +372,18 @@
 ---| "link_local" # origin: nothing talks to such an address (fetch_json)
 ---| "no_token" # credential: none was given
 ---| "invalid_token" # credential: no string, or no bearer token; the message names what held it
+---| "no_credential" # credential: the environment holds none
+---| "credential_incomplete" # credential: a variable is missing; the message names it
+---| "invalid_variable" # credential: a variable holds what cannot be; the message names it
+---| "rejected_again" # credential: the renewed token is the one that was rejected
 ---| "az_not_found" # credential: the Azure CLI is not installed
 ---| "az_failed" # credential: the Azure CLI gave no token; the message is its own
+---| "az_timeout" # credential: the Azure CLI gave none within the client's timeout
+---| "openssl_not_found" # credential: a certificate needs the command
+---| "openssl_failed" # credential: the certificate or its key cannot be used
+---| "unreadable_file" # credential: the certificate, or the federated token, cannot be read
+---| "no_assertion" # credential: the CI system answered, but without one
+---| "no_identity_token" # credential: the managed identity answered, but without a token
 ---| "closed" # closed
 ---| "deadline" # workflow: not ended by then; the operation goes on
 ---| "other_operation" # workflow: another one runs than was asked for; nothing was sent

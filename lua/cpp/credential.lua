@@ -1,262 +1,247 @@
 --- Where tokens come from: callables for the option `token`.
---
--- A credential keeps one token for all clients that use it, renews it 5 minutes
--- before it expires or when the service rejected it, fetches one at a time
--- however many ask, and remembers a refusal for 10 seconds. It never shows its
--- secret or its token.
+---
+--- A credential keeps one token for all clients that use it, renews it before it
+--- expires or when the service rejected it, fetches one at a time however many ask,
+--- and remembers a refusal for 10 seconds. It fetches through the client that asks,
+--- and never shows its secret or its token. Options that are not given default to
+--- variables of the environment; docs/credentials.md has the table.
 
-local cjson = require "cjson"
-local cpp = require "cpp"
-local task = require "cpp.task"
+local cache = require "cpp.credential.cache"
+local chain = require "cpp.credential.chain"
+local check = require "cpp.credential.check"
+local fault = require "cpp.credential.fault"
+local fields = require "cpp.credential.fields"
 
 local credential = {}
 
-local RENEW_BEFORE = 300  -- seconds before the expiry
-local REFUSAL_LASTS = 10  -- seconds
-local STEP = 0.05         -- seconds between looks at somebody else's fetch
--- Seconds after which a fetch is taken for dead: its coroutine may have been
--- dropped without being closed.
-local PATIENCE = 60
+-- ---- by name ----
 
-local RESOURCE = "https://cloudpartner.azure.com"
-
--- ---- keeping ----
-
----@class cpp.credential
----@overload fun(client: cpp.client|table, rejected?: string): string|nil, any
-local Credential = {}
-Credential.__index = Credential
-Credential.__name = "cpp.credential"
-
--- Its state is no field that a debugger's dump would print.
-local state_of = setmetatable({}, { __mode = "k" })
-
-local function new(name, fetch)
-  local self = setmetatable({}, Credential) ---@diagnostic disable-line: param-type-mismatch
-  state_of[self] = { name = name, fetch = fetch, by = setmetatable({}, { __mode = "v" }) }
-  return self
+local function title_of(route, values)
+  local application = values.client_id
+  return application and ("%s of %s"):format(route.title, application) or route.title
 end
 
-function Credential:__tostring()
-  return "cpp.credential: " .. state_of[self].name
-end
-
-local function is_good(state, client, rejected)
-  return state.token ~= nil and state.token ~= rejected
-    and client:now() < state.renew_at
-end
-
--- One that comes with less to live than that is good for half of it.
-local function keep(state, client, answer)
-  local life = tonumber(answer.expires_in) or 0
-  local renew_in = life > RENEW_BEFORE and life - RENEW_BEFORE or life / 2
-  state.token, state.renew_at = answer.access_token, client:now() + renew_in
-end
-
--- Only what the service said no to: another try may well get through to it.
-local function remember_refusal(state, client, err)
-  if type(err) ~= "table" or not err.retryable then
-    state.refusal, state.refused_at = err, client:now()
+local function absences(missing)
+  local words = {}
+  for i, field in ipairs(missing) do
+    words[i] = fields.absence(field.variable)
   end
+  return table.concat(words, ", ")
 end
 
-local function is_refused(state, client)
-  return state.refusal ~= nil and client:now() < state.refused_at + REFUSAL_LASTS
-end
-
--- ---- one fetch at a time ----
-
--- The coroutine that fetches is held weakly and may have been closed in
--- mid-fetch: neither may keep the others waiting.
-local function is_fetching(state)
-  local thread = state.by[1]
-  return thread ~= nil and coroutine.status(thread) ~= "dead"
-end
-
-local function begin_fetch(state)
-  state.by[1], state.failure = coroutine.running(), nil
-  return setmetatable({}, { __close = function() state.by[1] = nil end })
-end
-
-local function fetch(state, client)
-  local _ <close> = begin_fetch(state)
-  state.refusal = nil
-  local answer, err = state.fetch(client)
-  if not answer then
-    state.failure = err
-    remember_refusal(state, client, err)
-    return nil, err
-  end
-  keep(state, client, answer)
-  return state.token
-end
-
--- Where the client is a plain table, its sleep lets no other task go on.
-local function nap(client)
-  if task.running(client) then
-    return task.sleep(STEP)
-  end
-  return client:sleep(STEP)
-end
-
--- Whoever waited for a fetch takes its failure too.
-local function await_other(state, client)
-  local give_up_at = client:now() + PATIENCE
-  while is_fetching(state) and client:now() < give_up_at do
-    local _, closed = nap(client)
-    if closed then
-      return closed
+-- A variable that is wrong is told whenever a token is asked for.
+local function fetch_with(route, read)
+  local invalid = read.invalid[1]
+  return function(client)
+    if #read.missing > 0 then
+      return fault.refuse("credential_incomplete", ("%s: %s"):format(route.title,
+        absences(read.missing)))
+    elseif invalid then
+      return fault.refuse("invalid_variable", invalid.message)
     end
-  end
-  return state.failure
-end
-
-function Credential:__call(client, rejected)
-  local state = state_of[self]
-  local err = is_fetching(state) and await_other(state, client) or nil
-  if is_good(state, client, rejected) then
-    return state.token
-  elseif not err and is_refused(state, client) then
-    err = state.refusal
-  end
-  if err then
-    return nil, err
-  end
-  return fetch(state, client)
-end
-
--- ---- a client secret ----
-
-local NEEDED = { "tenant", "client_id", "client_secret" }
-local KNOWN = { tenant = true, client_id = true, client_secret = true,
-  authority = true, resource = true }
-
-local function check_secret(options)
-  if type(options) ~= "table" then
-    error("client_secret takes a table of options", 3)
-  end
-  for name, value in pairs(options) do
-    if not KNOWN[name] then
-      error(("unknown option '%s'"):format(tostring(name)), 3)
-    elseif type(value) ~= "string" or value == "" then
-      error(("option '%s' must be a string that is not empty"):format(name), 3)
-    end
-  end
-  for _, name in ipairs(NEEDED) do
-    if not options[name] then
-      error(("option '%s' is missing"):format(name), 3)
-    end
+    return route.fetch(client, read.values)
   end
 end
+
+-- Called as the last thing that a public function does, so that an error points at
+-- whoever called that.
+local function new(name, options)
+  local route = require("cpp.credential." .. name)
+  options = options == nil and {} or options
+  local wrong = fields.misuse(route.fields, options)
+  if wrong then
+    error(("credential.%s: %s"):format(name, wrong), 2)
+  end
+  local read = fields.read(route.fields, options)
+  local missing = read.missing[1]
+  if missing then
+    error(("credential.%s: option '%s' is missing: give it in the table, or set %s")
+      :format(name, missing.name, missing.variable), 2)
+  end
+  local described = { name = name, title = title_of(route, read.values), passed = {} }
+  return cache.new(described, fetch_with(route, read))
+end
+
+---@class (exact) cpp.credential.application  who asks, and the directory
+--- The directory: its id or a domain name. Default: AZURE_TENANT_ID.
+---@field tenant? string
+--- The application. Default: AZURE_CLIENT_ID.
+---@field client_id? string
+--- Origin of the token endpoint. Default: AZURE_AUTHORITY_HOST, else
+--- "https://login.microsoftonline.com".
+---@field authority? string
+--- What the token is for. Default: "https://cloudpartner.azure.com".
+---@field resource? string
+
+---@class (exact) cpp.credential.secret: cpp.credential.application
+--- Default: AZURE_CLIENT_SECRET.
+---@field client_secret? string
+---@field [string] cpp.no_such_option
 
 --- An application's tokens, by the OAuth 2.0 client credentials flow that the
---- service documents. They are fetched through the client that asks.
----@param options cpp.token_parameters
+--- service documents.
+---@param options? cpp.credential.secret
 ---@return cpp.credential
 function credential.client_secret(options)
-  check_secret(options)
-  local copy = {}
-  for name, value in pairs(options) do
-    copy[name] = value
-  end
-  return new("client secret of " .. copy.client_id, function(client)
-    return client:fetch_token(copy)
-  end)
+  return new("client_secret", options)
 end
 
--- ---- the Azure CLI ----
+---@class (exact) cpp.credential.certified: cpp.credential.application
+--- A PEM file that holds the certificate and its key.
+--- Default: AZURE_CLIENT_CERTIFICATE_PATH.
+---@field path? string
+--- Of the key, if that is encrypted. Default: AZURE_CLIENT_CERTIFICATE_PASSWORD.
+---@field password? string
+--- How the assertion is signed (default "PS256").
+---@field algorithm? "PS256"|"RS256"
+---@field [string] cpp.no_such_option
 
-local AZ = "az account get-access-token --resource " .. RESOURCE .. " --output json"
-
-local function refuse(code, message)
-  return nil, cpp.error {
-    kind = "credential", code = code, message = message, sent = false, retryable = false,
-  }
+--- The tokens of an application that has a certificate. The command `openssl` signs;
+--- the whole process waits for it, a moment at each fetch.
+---@param options? cpp.credential.certified
+---@return cpp.credential
+function credential.certificate(options)
+  return new("certificate", options)
 end
 
--- Its error text ends in what a person can do: "Please run 'az login'".
-local function refuse_az(output, status)
-  if status == 127 then
-    return refuse("az_not_found", "the Azure CLI is not installed: install az, or set "
-      .. "CPP_TOKEN or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")
-  end
-  local text = output:gsub("%s+", " "):sub(1, 500)
-  return refuse("az_failed", ("az ended with status %s: %s"):format(status, text))
+---@class (exact) cpp.credential.workload: cpp.credential.application
+--- The file that holds the assertion, read at each fetch.
+--- Default: AZURE_FEDERATED_TOKEN_FILE.
+---@field file? string
+---@field [string] cpp.no_such_option
+
+--- The tokens of a workload identity, as in Kubernetes.
+---@param options? cpp.credential.workload
+---@return cpp.credential
+function credential.federated(options)
+  return new("federated", options)
 end
 
--- "2026-11-22 17:08:21.000000", local time: what az gave before it knew expires_on.
-local function parse_local_time(text)
-  local year, month, day, hour, min, sec =
-    tostring(text):match "^(%d+)-(%d+)-(%d+)[ T](%d+):(%d+):(%d+)"
-  return year and os.time { year = year, month = month, day = day,
-    hour = hour, min = min, sec = sec }
+---@class (exact) cpp.credential.github: cpp.credential.application
+--- Default: ACTIONS_ID_TOKEN_REQUEST_URL.
+---@field request_url? string
+--- Default: ACTIONS_ID_TOKEN_REQUEST_TOKEN.
+---@field request_token? string
+---@field [string] cpp.no_such_option
+
+--- The tokens of an application that trusts a workflow run in GitHub Actions, which
+--- needs the permission `id-token: write`.
+---@param options? cpp.credential.github
+---@return cpp.credential
+function credential.github_actions(options)
+  return new("github_actions", options)
 end
 
-local function parse_az(output)
-  local good, answer = pcall(cjson.decode, output)
-  if not good or type(answer) ~= "table" or type(answer.accessToken) ~= "string" then
-    return refuse("az_failed", "az gave no token")
-  end
-  local expires = tonumber(answer.expires_on) or parse_local_time(answer.expiresOn)
-  return {
-    access_token = answer.accessToken,
-    expires_in = expires and math.max(0, expires - os.time()) or 0,
-  }
+---@class (exact) cpp.credential.pipelines
+--- Default: AZURESUBSCRIPTION_TENANT_ID.
+---@field tenant? string
+--- Default: AZURESUBSCRIPTION_CLIENT_ID.
+---@field client_id? string
+--- Id of the service connection. Default: AZURESUBSCRIPTION_SERVICE_CONNECTION_ID.
+---@field service_connection? string
+--- Default: SYSTEM_OIDCREQUESTURI.
+---@field request_url? string
+--- The job's access token. Default: SYSTEM_ACCESSTOKEN.
+---@field request_token? string
+--- Origin of the token endpoint. Default: AZURE_AUTHORITY_HOST, else
+--- "https://login.microsoftonline.com".
+---@field authority? string
+--- What the token is for. Default: "https://cloudpartner.azure.com".
+---@field resource? string
+---@field [string] cpp.no_such_option
+
+--- The tokens of a service connection in Azure Pipelines.
+---@param options? cpp.credential.pipelines
+---@return cpp.credential
+function credential.azure_pipelines(options)
+  return new("azure_pipelines", options)
 end
 
--- Warnings on stderr come also when all is well, so the answer is cut out.
-local function run_az()
-  local pipe <close> = assert(io.popen(AZ .. " 2>&1", "r"))
-  local output = pipe:read "a"
-  local good, _, status = pipe:close()
-  if not good then
-    return refuse_az(output, status)
-  end
-  return parse_az(output:match "{.*}" or output)
+---@class (exact) cpp.credential.identity
+--- Of an identity that is assigned by a user. Default: AZURE_CLIENT_ID, else the
+--- host's own identity.
+---@field client_id? string
+--- https, or on this machine. Default: IDENTITY_ENDPOINT.
+---@field endpoint? string
+--- Default: IDENTITY_HEADER.
+---@field header? string
+--- What the token is for. Default: "https://cloudpartner.azure.com".
+---@field resource? string
+---@field [string] cpp.no_such_option
+
+--- The tokens of a managed identity, in App Service and Functions.
+---@param options? cpp.credential.identity
+---@return cpp.credential
+function credential.managed_identity(options)
+  return new("managed_identity", options)
 end
 
---- The tokens of whoever is logged in with `az login`. The whole process waits
---- for as long as `az` runs: about a second, once an hour.
+--- The tokens of whoever is logged in with `az login`. The whole process waits for
+--- as long as `az` runs: about a second, once an hour, and no longer than the client's
+--- timeout.
 ---@return cpp.credential
 function credential.azure_cli()
-  return new("Azure CLI", run_az)
+  return new("azure_cli")
 end
 
 -- ---- the environment ----
 
-local function environment_token()
-  local token = os.getenv "CPP_TOKEN"
-  return token and token ~= "" and token
-end
+local FIXED = { name = "token", title = "CPP_TOKEN", passed = {} }
 
-local function environment_secret()
-  local options = {
-    tenant = os.getenv "AZURE_TENANT_ID", client_id = os.getenv "AZURE_CLIENT_ID",
-    client_secret = os.getenv "AZURE_CLIENT_SECRET",
-  }
-  for _, name in ipairs(NEEDED) do
-    if (options[name] or "") == "" then
-      return nil
+local function from_text(text)
+  return cache.new(FIXED, function()
+    local token, wrong = check.bearer(text, "CPP_TOKEN")
+    if not token then
+      return fault.refuse("invalid_token", wrong)
     end
-  end
-  return options
+    return { access_token = token, expires_in = math.huge }
+  end, true)
 end
 
---- What the environment holds: `CPP_TOKEN`; else `AZURE_TENANT_ID`,
---- `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`; else the Azure CLI.
+-- Nothing is left to take.
+local function none(choice)
+  return function()
+    if choice.wrong then
+      return fault.refuse("invalid_variable", choice.wrong)
+    end
+    return fault.refuse("no_credential", "the environment holds no credential"
+      .. chain.excuse(choice))
+  end
+end
+
+-- Where az, the last of all, has nothing, what was passed over may be what was meant.
+local function with_excuse(fetch, choice)
+  return function(client)
+    local answer, err = fetch(client)
+    local excuse = chain.excuse(choice)
+    if not answer and excuse ~= "" and not err.retryable then
+      return fault.retell(err, err.message .. excuse)
+    end
+    return answer, err
+  end
+end
+
+--- What the environment holds: CPP_TOKEN; an application's secret, certificate or
+--- federated token; the identity of GitHub Actions, of Azure Pipelines or of the host;
+--- the Azure CLI. AZURE_TOKEN_CREDENTIALS narrows that down. It never raises: what is
+--- wrong with the environment is told when a token is asked for.
 ---@return cpp.credential
 function credential.environment()
-  local token = environment_token()
-  if token then
-    return new("CPP_TOKEN", function()
-      return { access_token = token, expires_in = math.huge }
-    end)
+  local text = os.getenv "CPP_TOKEN"
+  if text and text ~= "" then
+    return from_text(text)
   end
-  local options = environment_secret()
-  if options then
-    return credential.client_secret(options)
+  local choice = chain.choose()
+  table.insert(choice.passed, 1, { name = "token", title = "CPP_TOKEN", begun = false,
+    why = fields.absence "CPP_TOKEN" })
+  local route = choice.route
+  if not route then
+    return cache.new({ title = "none", passed = choice.passed }, none(choice))
   end
-  return credential.azure_cli()
+  local title = title_of(route, choice.read.values)
+  local fetch = fetch_with(route, choice.read)
+  return cache.new({ name = route.name, title = title, passed = choice.passed },
+    route.name == "azure_cli" and with_excuse(fetch, choice) or fetch)
 end
 
 return credential
