@@ -252,7 +252,7 @@ describe("the emulator takes as an assertion", function()
     assert.truthy(message:find "^openssl failed: ", message)
     none, message = emulator.start { certificate = "/nonexistent/c.pem" }
     assert.is_nil(none)
-    assert.truthy(message:find("/nonexistent/c.pem: No such file", 1, true), message)
+    assert.truthy(message:find("/nonexistent/c.pem: ", 1, true), message)
   end)
 
   it("no certificate where openssl is missing, and says what to install", function()
@@ -266,7 +266,7 @@ describe("the emulator takes as an assertion", function()
     local nginx = run 'PATH="$PATH:/usr/sbin" command -v nginx openresty | head -n 1'
     local _, output = shell.run(("PATH=%s NGINX=%s LUA_PATH=%s LUA_CPATH=%s %s -e %s")
       :format(tools, nginx, shell.quote(package.path), shell.quote(package.cpath),
-      run "command -v lua5.4", shell.quote(script)))
+      run "command -p -v lua5.4", shell.quote(script)))
     assert.equal("nil\tthe emulator needs openssl for certificates: install the package "
       .. "openssl", output)
   end)
