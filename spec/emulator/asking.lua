@@ -130,8 +130,8 @@ end
 
 --- What the cases of a file begin with. Only spec files see busted's functions, so they
 -- pass after_each on.
----@param give fun(portal: cpp.emulator.portal|nil)  gets each case's portal, then nil
----@return fun(settings: table?, more: table?): cpp.emulator.portal  starts one: settings
+---@param give fun(portal: cpp.emulator.handle|nil)  gets each case's portal, then nil
+---@return fun(settings: table?, more: table?): cpp.emulator.handle  starts one: settings
 --- of contoso/vm, options of emulator.start
 ---@return fun(seconds: number)  moves its clock
 function asking.share(after_each, give)

@@ -105,7 +105,7 @@ local ROUTES = {
 }
 
 --- The variables of the environment in which automation finds a route.
----@param portal cpp.emulator.portal
+---@param portal cpp.emulator.handle
 ---@param route string
 ---@return table<string, string>|nil  nil: there is no such route
 function application.environment(self, portal, route)

@@ -13,7 +13,8 @@ local shell = require "cpp.emulator.shell"
 
 local emulator = {}
 
----@class cpp.emulator.portal
+--- What the process that started a portal holds of it.
+---@class cpp.emulator.handle
 ---@field endpoint string  "http://127.0.0.1:PORT" or "https://localhost:PORT"
 ---@field token string  good for as long as the portal runs, unless revoked or used up
 ---@field ca_file string|nil  the authority that signed the certificate; with `tls` only
@@ -34,8 +35,8 @@ local emulator = {}
 ---@field private server table
 ---@field private owner integer  the process that started it
 ---@field private application table
-local portal = {}
-portal.__index = portal
+local handle = {}
+handle.__index = handle
 
 local TRIES = 20
 
@@ -187,7 +188,7 @@ end
 --- Starts a portal and returns when it answers. It ends with `close`, or with the
 --- process (on Linux, the thread) that started it, however that ends.
 ---@param given? cpp.emulator.options
----@return cpp.emulator.portal|nil
+---@return cpp.emulator.handle|nil
 ---@return string|nil  without nginx, its Lua module or openssl: what to install
 function emulator.start(given)
   given = given or {}
@@ -207,7 +208,7 @@ function emulator.start(given)
   for name, value in pairs(application.fields(self.application, self.endpoint)) do
     self[name] = value
   end
-  setmetatable(self, portal)
+  setmetatable(self, handle)
   return self
 end
 
@@ -220,7 +221,7 @@ end
 --- Changes settings; every request that arrives after the call sees them.
 ---@param name string  "publisher/offer" (a new offer is added), or "*" for the portal
 ---@param settings cpp.emulator.offer|cpp.emulator.settings  merged into the present ones
-function portal:set(name, settings)
+function handle:set(name, settings)
   check_open(self)
   if name == "*" then
     write_line(self, name, checked(options.portal, settings))
@@ -237,7 +238,7 @@ end
 --- lacks its own where the portal was started without one.
 ---@param route string
 ---@return table<string, string>
-function portal:environment(route)
+function handle:environment(route)
   check_open(self)
   local variables = application.environment(self.application, self, route)
   if not variables then
@@ -249,13 +250,13 @@ end
 --- What the portal was asked, and did, so far: complete for every request that has an
 --- answer.
 ---@return cpp.emulator.ledger
-function portal:ledger()
+function handle:ledger()
   check_open(self)
   return ledger.read(self.folder .. "/ledger.jsonl")
 end
 
 --- Ends nginx and removes its folder. Closing twice is harmless.
-function portal:close()
+function handle:close()
   if self.closed or self.owner ~= own_pid() then
     return
   end
@@ -265,7 +266,7 @@ function portal:close()
   remove_folder(self)
 end
 
-portal.__close = portal.close
-portal.__gc = portal.close
+handle.__close = handle.close
+handle.__gc = handle.close
 
 return emulator
