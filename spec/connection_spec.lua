@@ -2,6 +2,10 @@
 -- taken for an answer, and no call fails for it.
 
 local bench = require "spec.hostile.bench"
+local cpp = require "cpp"
+local engine = require "spec.support.bench"
+local support = require "spec.support.portal"
+local tls = require "spec.hostile.tls"
 
 local OK = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" .. '{"status":"running"}'
 local ACCEPTED = "HTTP/1.1 202 Accepted\r\nLocation: /api/right\r\nContent-Length: 0\r\n\r\n"
@@ -52,6 +56,7 @@ describe("a kept connection over HTTP/1.1", function()
     peer:play(script, { { read = "http" }, then_plays, HOLD })
     assert.equal("running", assert(client:poll(peer.location)).state)
     wait(client)
+    peer:counts() -- by now it has done what was due
     return client
   end
 
@@ -103,5 +108,153 @@ describe("a kept connection over HTTP/1.1", function()
     assert(client:poll(peer.location))
     assert(client:cancel("contoso", "vm"))
     assert.same({ 2, 0, 2 }, { peer:counts() })
+  end)
+end)
+
+describe("a kept connection over TLS and HTTP/1.1", function()
+  local over_tls = support.share_secure(before_each, teardown)
+
+  -- What the server sends, after seconds, behind its first answer; nothing: it ends.
+  local late = {
+    ["a late 408"] = { 0.05, answer("408 Request Timeout", ""), 60 },
+    ["a late 400"] = { 0.05, answer("400 Bad Request", "{}"), 60 },
+    ["a late 500"] = { 0.05, answer("500 Internal Server Error", ""), 60 },
+    ["a late 200 that says canceled"] = { 0.05, answer("200 OK", '{"status":"canceled"}'), 60 },
+    ["a late 200 without a body"] = { 0.05, answer("200 OK", ""), 60 },
+    ["a late 202"] = { 0.05, answer("202 Accepted", ""), 60 },
+    ["close_notify"] = { 0.05 },
+    ["a late answer and close_notify"] = { 0.05, answer("408 Request Timeout", "") },
+    ["a late 200 right behind the answer"] = { answer("200 OK", '{"status":"canceled"}'), 60 },
+    ["close_notify right behind the answer"] = {},
+  }
+
+  -- A client with `count` connections that have served, and then suffered.
+  local function suffer(steps, wait, count)
+    local portal = over_tls()
+    local client = portal:client { http_version = "1.1" }
+    portal.emulator:set("*", { faults = {
+      { on = "poll", times = count, delay = count > 1 and 0.3 or 0,
+        raw = { OK, table.unpack(steps) } },
+    } })
+    engine.together(client, count, function()
+      assert.equal("running", assert(client:poll(portal.location)).state)
+    end)
+    wait(client)
+    for _ = 1, 3 do
+      portal:entries() -- by now it has done what was due
+    end
+    return client, portal
+  end
+
+  local idle = {
+    ["the loop ran"] = function(client) assert(client:sleep(0.15)) end,
+    ["the process was busy"] = function() os.execute "sleep 0.15" end,
+  }
+
+  for what, steps in pairs(late) do
+    for when, wait in pairs(idle) do
+      it(("that saw %s while %s is not used for a cancel"):format(what, when), function()
+        local client, portal = suffer(steps, wait, 1)
+        local operation = assert(client:cancel("contoso", "vm"))
+        assert.equal("accepted", operation.state)
+        assert.matches("/operations/", operation.location)
+        local entries = portal:entries()
+        assert.same({ 2, "cancel", 202 }, { #entries, entries[2].call, entries[2].status })
+        assert.not_equal(entries[1].connection, entries[2].connection)
+      end)
+
+      it(("that saw %s while %s is not used for a poll"):format(what, when), function()
+        local client, portal = suffer(steps, wait, 1)
+        assert.equal("canceled", assert(client:poll(portal.location)).state)
+        local entries = portal:entries()
+        assert.equal(2, #entries)
+        assert.not_equal(entries[1].connection, entries[2].connection)
+      end)
+    end
+  end
+
+  for when, wait in pairs(idle) do
+    it(("costs no call where eight have ended while %s"):format(when), function()
+      for _, call in ipairs { "poll", "cancel" } do
+        local client, portal = suffer({ 0.05 }, wait, 8)
+        assert.equal(8, #portal:entries())
+        if call == "poll" then
+          assert.equal("canceled", assert(client:poll(portal.location)).state)
+        else
+          assert.equal("accepted", assert(client:cancel("contoso", "vm")).state)
+        end
+        assert.equal(9, #portal:entries())
+        portal:reset()
+      end
+    end)
+  end
+
+  it("serves the next read where nothing happened on it, and no cancel", function()
+    local portal = over_tls()
+    local client = portal:client { http_version = "1.1" }
+    assert(client:poll(portal.location))
+    assert(client:sleep(0.02))
+    assert(client:poll(portal.location))
+    assert(client:cancel("contoso", "vm"))
+    assert(client:poll(portal.location))
+    local entries = portal:entries()
+    assert.equal(entries[1].connection, entries[2].connection)
+    assert.not_equal(entries[1].connection, entries[3].connection)
+  end)
+end)
+
+describe("a kept connection to a server that ends it", function()
+  local servers
+
+  setup(function()
+    local peer = bench.start() -- for a port that is free on all loopback addresses
+    servers = tls.start(peer.port)
+    peer:close()
+  end)
+  teardown(function()
+    servers:close()
+  end)
+
+  local function client_of(name)
+    return cpp.client { endpoint = servers.endpoints[name], token = "t", timeout = 20,
+      ca_file = servers.folder .. "/root.pem" }
+  end
+
+  -- What a client with one connection that has served, and then idled longer than the
+  -- server lets it, gets for a call.
+  local function idle(name, wait, call)
+    local client <close> = client_of(name)
+    for _ = 1, 3 do
+      assert.equal("canceled", assert(client:poll "/x").state)
+      wait(client)
+      local operation, err
+      if call == "poll" then
+        operation, err = client:poll "/x"
+      else
+        operation, err = client:cancel("contoso", "vm")
+      end
+      assert.equal("canceled", operation and operation.state, tostring(err))
+      wait(client)
+    end
+  end
+
+  for name, version in pairs { hasty = "HTTP/1.1", hasty2 = "HTTP/2" } do
+    for _, call in ipairs { "poll", "cancel" } do
+      it(("costs no %s over %s while the loop ran"):format(call, version), function()
+        idle(name, function(client) client:sleep(0.3) end, call)
+      end)
+
+      it(("costs no %s over %s while the process was busy"):format(call, version), function()
+        idle(name, function() os.execute "sleep 0.3" end, call)
+      end)
+    end
+  end
+
+  it("costs no call over HTTP/2 after its last request", function()
+    local client <close> = client_of "brief2"
+    for _ = 1, 8 do
+      assert.equal("canceled", assert(client:poll "/x").state)
+      assert.equal("canceled", assert(client:cancel("contoso", "vm")).state)
+    end
   end)
 end)

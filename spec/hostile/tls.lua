@@ -79,6 +79,9 @@ local SERVERS = {
   { "tls12", protocols = "TLSv1.2" },
   { "tls13", protocols = "TLSv1.3" },
   { "plain", plain = true },
+  { "hasty", more = "keepalive_timeout 100ms;" },
+  { "hasty2", listen = "http2", more = "keepalive_timeout 100ms;" },
+  { "brief2", listen = "http2", more = "keepalive_requests 3;" },
 }
 
 local SIGNED = 'signed %s %s "%s" "%s" "subjectAltName = %s\\nextendedKeyUsage = %s\\n" %s\n'
@@ -110,11 +113,12 @@ http {
 
 local SECURE = [[
 server {
-  listen %s:%d ssl;
+  listen %s:%d ssl %s;
   ssl_certificate %s.chain;
   ssl_certificate_key %s.key;
   ssl_protocols %s;
   ssl_ciphers DEFAULT@SECLEVEL=0;
+  %s
   location / { return 200 '{"status":"canceled"}'; }
 }
 ]]
@@ -140,8 +144,8 @@ local function server_block(server, address, port)
   if server.plain then
     return PLAIN:format(address, port)
   end
-  return SECURE:format(address, port, server[1], server[1],
-    server.protocols or "TLSv1.2 TLSv1.3")
+  return SECURE:format(address, port, server.listen or "", server[1], server[1],
+    server.protocols or "TLSv1.2 TLSv1.3", server.more or "")
 end
 
 -- Makes the certificates and nginx's configuration.
