@@ -53,18 +53,33 @@ static bool is_fit(lua_State *L) {
          !client_check(L, -1)->closed;
 }
 
+/* Whether a finalizer runs, in which Lua refuses all that lua_gc can do; before
+ * 5.4.4 it looks like a collector that somebody has stopped. */
+static bool is_finalizing(lua_State *L) {
+  int running = lua_gc(L, LUA_GCISRUNNING);
+  return running < 0 || (LUA_VERSION_RELEASE_NUM < 50404 && running == 0);
+}
+
 /* Puts the default client below the arguments; made at first use, again by the
- * child of a fork, and where a token function has closed it. */
+ * child of a fork, and where a token function has closed it. One that is made
+ * in a finalizer lasts as long as the call: at the end of the Lua state nothing
+ * that is new is finalized any more. */
 static void insert_default(lua_State *L) {
+  bool fit;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &default_key);
-  if (!is_fit(L)) {
+  fit = is_fit(L);
+  if (!fit) {
     lua_pop(L, 1);
     lua_pushcfunction(L, client_new);
     lua_call(L, 0, 1);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
   }
   lua_insert(L, 1);
+  if (!fit && is_finalizing(L)) {
+    lua_toclose(L, 1);
+  } else if (!fit) {
+    lua_pushvalue(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &default_key);
+  }
 }
 
 /* cpp.cancel(publisher, offer [, options]) --> operation | nil, err */

@@ -60,6 +60,7 @@ describe("wrong use:", function()
       trace = { { "print", 42, true, {} } },
       max_connections = { { "3", true, {}, 0, -1, 1.5, nan, infinity, 1e9 } },
       wait = { { "poll", 42, true, {} } },
+      start_by = { { "5", true, {}, print, nan } },
       dry_run = { { 1, "true", {} } },
       status = { not_text, control, { "" } },
     }
@@ -68,7 +69,7 @@ describe("wrong use:", function()
       it(name, function()
         local client = portal:client()
         local takers = { cpp.client }
-        if name == "dry_run" or name == "status" then
+        if name == "dry_run" or name == "status" or name == "start_by" then
           takers = {}
         end
         if name ~= "max_connections" and name ~= "wait" then

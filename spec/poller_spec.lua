@@ -219,6 +219,25 @@ describe("a client", function()
       assert.is_nil(client:timeout())
     end)
 
+    it("is not readable for ever for a call whose coroutine was dropped", function()
+      local client = here:client()
+      local thread = bench.begin(client, "poll", bench.PATH)
+      bench.until_ended(client)
+      assert.equal("suspended", coroutine.status(thread))
+      thread = nil -- luacheck: ignore
+      collectgarbage "stop"
+      local turns, limit = 0, client:now() + 20
+      while client:timeout() == 0 and client:now() < limit do
+        client:step()
+        turns = turns + 1
+      end
+      collectgarbage "restart"
+      assert.is_nil(client:timeout())
+      assert.is_true(turns > 100)
+      needs(client, found_cqueues, "cqueues")
+      assert.is_false(readable(client:pollfd()))
+    end)
+
     it("closes a descriptor that a loop has seen only when it is collected", function()
       bench.collect()
       local before = bench.descriptors()

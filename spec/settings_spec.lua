@@ -202,6 +202,10 @@ describe("settings:", function()
       assert.matches("'dry_run' is for a call", raises(cpp.client, { dry_run = true }))
     end)
 
+    it("is refused on a client: start_by", function()
+      assert.matches("'start_by' is for a call", raises(cpp.client, { start_by = 1 }))
+    end)
+
     it("is refused where it has no meaning: status", function()
       local client <close> = portal:client()
       local options = { status = "running" }

@@ -145,6 +145,69 @@ describe("a client", function()
     end)
   end)
 
+  -- One of these limits leaves a client its own descriptors and none for its socket.
+  for limit = 64, 66 do
+    it(("gets those of closed clients, of %d descriptors at most"):format(limit), function()
+      local output, how, status = child.run(here, [[
+        local cpp = require "cpp"
+        collectgarbage "stop"
+        for i = 1, 200 do
+          local client = cpp.client()
+          client:pollfd()
+          assert(client:status("contoso", "vm"))
+          client:close()
+        end
+        print "all"
+      ]], "ulimit -n " .. limit)
+      assert.same({ "all\n", "exit", 0 }, { output, how, status })
+    end)
+
+    it(("says so when it gets none, of %d descriptors at most"):format(limit), function()
+      local output, how, status = child.run(here, [[
+        local cpp = require "cpp"
+        local clients, err = {}, nil
+        repeat
+          local client = cpp.client()
+          table.insert(clients, client)
+          err = select(2, client:status("contoso", "vm"))
+        until err or #clients == 100
+        print(err.kind, err.code, err.sent, err.retryable)
+        for i = 1, 10 do
+          clients[i]:close()
+        end
+        print(clients[#clients]:status("contoso", "vm").state)
+      ]], "ulimit -n " .. limit)
+      assert.same({ "transport\tno_descriptors\tfalse\ttrue\nrunning\n", "exit", 0 },
+        { output, how, status })
+    end)
+  end
+
+  it("in a finalizer at the end of the Lua state leaves no descriptor", function()
+    local output, how, status = child.run(here, [[
+      local cpp = require "cpp"
+      local lfs = require "lfs"
+      local function at_end(act)
+        setmetatable({}, { __gc = act })
+      end
+      local function count()
+        local count = 0
+        for _ in lfs.dir "/proc/self/fd" do
+          count = count + 1
+        end
+        return count
+      end
+      local before = count()
+      at_end(function() print(count() - before) end) -- the first is the last
+      at_end(function()
+        for _ = 1, 3 do
+          print(cpp.poll "/api/publishers/contoso/offers/vm/operations/1")
+        end
+      end)
+    ]])
+    assert.same({ "exit", 0 }, { how, status })
+    assert.matches("^nil\tThe operation[^\n]*\nnil\t[^\n]*\nnil\t[^\n]*\n0\n$", output)
+  end)
+
   it("lives as long as a call that waits on it", function()
     local thread
     do

@@ -24,10 +24,11 @@ local function environment(bench)
   return table.concat(words, " ")
 end
 
---- Starts a script; its errors join its output.
-function child.start(bench, script)
+--- Starts a script, after shell commands if there are any; its errors join its output.
+function child.start(bench, script, before)
   local name = write(script)
-  local command = ("echo $$; exec %s lua5.4 %s 2>&1"):format(environment(bench), name)
+  local command = ("%s\necho $$; exec %s lua5.4 %s 2>&1"):format(before or "",
+    environment(bench), name)
   local pipe = assert(io.popen(command, "r"))
   return setmetatable({ pipe = pipe, pid = pipe:read "n", script = name }, child)
 end
@@ -51,8 +52,8 @@ function child:finish()
 end
 
 --- Runs a script to its end.
-function child.run(bench, script)
-  return child.start(bench, script):finish()
+function child.run(bench, script, before)
+  return child.start(bench, script, before):finish()
 end
 
 return child
