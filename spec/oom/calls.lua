@@ -267,6 +267,30 @@ return function(world, host)
       equal(err.code, "invalid_client", "code")
     end,
   }
+  add {
+    name = "fetch_token, an assertion that is refused",
+    run = function(client)
+      return client:fetch_token {
+        tenant = world.identity.tenant, client_id = world.identity.client_id,
+        authority = world.identity.authority, client_assertion = "not/an+assertion",
+      }
+    end,
+    expect = function(answer, err)
+      equal(answer, nil, "answer")
+      equal(err.kind, "credential", "kind")
+      assert(not tostring(err):find("not/an+assertion", 1, true))
+    end,
+  }
+  add {
+    name = "fetch_json",
+    run = function(client)
+      return client:fetch_json {
+        url = world.endpoint .. "/api/publishers/contoso/offers/vm/status?api-version=2017-10-31",
+        headers = { Authorization = "Bearer " .. world.token },
+      }
+    end,
+    expect = function(document) equal(type(document.status), "string", "status") end,
+  }
   cancel("with a token function", "vm", accepted, GUID, {
     options = { token = function() return world.token end },
   })
@@ -314,7 +338,7 @@ return function(world, host)
   refused("401", "vm", { status = 401, code = "http_401" }, {
     run = function(client, id)
       return client:cancel("contoso", "vm", { client_request_id = id,
-        token = "not the token" })
+        token = "not-the-token" })
     end,
   })
   refused("502 with HTML", "gateway", { status = 502, code = "http_502" })
