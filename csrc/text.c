@@ -66,14 +66,32 @@ static size_t utf8_size(const unsigned char *text, size_t size) {
   return length > 1 && is_overlong(text) ? 0 : length;
 }
 
-static bool is_control(const unsigned char *text, size_t length) {
-  if (length == 1)
-    return *text < ' ' || *text == 0x7f;
-  return length == 2 && text[0] == 0xc2 && text[1] < 0xa0;
+/* The character in the `length` bytes at `text`. */
+static unsigned long utf8_code(const unsigned char *text, size_t length) {
+  static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+  unsigned long code = text[0] & lead[length];
+  for (size_t i = 1; i < length; i++)
+    code = code << 6 | (text[i] & 0x3f);
+  return code;
 }
 
-/* Pushes text fit for one line of a terminal: control characters, the C1 ones
- * too, become spaces, and bytes that are not UTF-8 question marks. */
+/* What does things to a terminal: control characters (C0, DEL, C1), what
+ * separates lines (U+2028, U+2029), and what turns the direction of the text
+ * round (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069).
+ * lua/cpp/text.lua has the same set. */
+static bool is_hidden(unsigned long code) {
+  static const struct {
+    unsigned long first, last;
+  } ranges[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},
+                {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+    if (code >= ranges[i].first && code <= ranges[i].last)
+      return true;
+  return false;
+}
+
+/* Pushes text fit for one line of a terminal: hidden characters become spaces,
+ * and bytes that are not UTF-8 U+FFFD. */
 void text_push_clean(lua_State *L, const char *text) {
   const unsigned char *at = (const unsigned char *)text;
   size_t size = strlen(text), length;
@@ -82,9 +100,9 @@ void text_push_clean(lua_State *L, const char *text) {
   for (; size; at += length, size -= length) {
     length = utf8_size(at, size);
     if (length == 0) {
-      luaL_addchar(&out, '?');
+      luaL_addstring(&out, "\xef\xbf\xbd");
       length = 1;
-    } else if (is_control(at, length)) {
+    } else if (is_hidden(utf8_code(at, length))) {
       luaL_addchar(&out, ' ');
     } else {
       luaL_addlstring(&out, (const char *)at, length);

@@ -1,5 +1,7 @@
 -- Text fit to be shown: one clean line.
 local cjson = require "cjson"
+local cpp = require "cpp"
+local text = require "cpp.text"
 local support = require "spec.support.portal"
 
 describe("an error", function()
@@ -37,13 +39,29 @@ describe("an error", function()
     it("holds no control characters and no broken UTF-8", function()
       local evil = "a\27[31m\r\nb\tc\1d\127e\u{9b}f\xff\xc3g\u{e9}\u{20ac}"
       portal:answer(400, cjson.encode { error = { code = evil, message = evil } })
-      local text = tostring(fail())
-      assert.is_nil(text:find "%c")
-      assert.is_truthy(utf8.len(text))
-      for _, code in utf8.codes(text) do
+      local line = tostring(fail())
+      assert.is_nil(line:find "%c")
+      assert.is_truthy(utf8.len(line))
+      for _, code in utf8.codes(line) do
         assert.is_false(code >= 0x80 and code < 0xa0)
       end
-      assert.is_truthy(text:find("g\u{e9}\u{20ac}", 1, true)) -- letters stay
+      assert.is_truthy(line:find("g\u{e9}\u{20ac}", 1, true)) -- letters stay
+    end)
+
+    it("is cleaned as lua/cpp/text.lua cleans, whatever the character", function()
+      local parts = {}
+      local code = 1
+      while code <= 0x10ffff do
+        table.insert(parts, utf8.char(code))
+        code = code + (code < 0x3000 and 1 or 0x101)
+      end
+      table.insert(parts, "\xff\xc3(\xe2\x80\xf4\x90\x80\x80")
+      local message = table.concat(parts, "x")
+      local err = cpp.error { kind = "workflow", code = "c", message = message }
+      -- A failed comparison would print both.
+      assert.is_true(text.clean(message) .. " [workflow/c]" == tostring(err))
+      assert.equal("a  b [workflow/c]",
+        tostring(cpp.error { kind = "workflow", code = "c", message = "a\u{202E}\u{2028}b" }))
     end)
 
     it("keeps the service's message as it was in the field", function()
