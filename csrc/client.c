@@ -39,11 +39,20 @@ struct client *client_usable(lua_State *L, int index) {
   return c;
 }
 
+/* Whether a wait function has a choice. Inside a C function that no coroutine
+ * yields across (gsub, sort, require, a finalizer) it has none, and the call
+ * blocks as it would outside; on the main thread it never yields. */
+static bool may_wait(lua_State *L) {
+  bool main = lua_pushthread(L);
+  lua_pop(L, 1);
+  return main || lua_isyieldable(L);
+}
+
 /* Pushes the client's wait function and the client; false, and nothing, where
  * the client blocks in C. A request that a wait function is shown is one that
  * client:finished can tell. */
 bool client_push_wait(lua_State *L, int index, struct request *r, int request) {
-  if (lua_getiuservalue(L, index, WAIT) == LUA_TNIL) {
+  if (lua_getiuservalue(L, index, WAIT) == LUA_TNIL || !may_wait(L)) {
     lua_pop(L, 1);
     return false;
   }

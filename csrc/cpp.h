@@ -51,6 +51,7 @@ Ubuntu), libcurl-devel (Fedora, openSUSE) or curl-dev (Alpine)"
 #pragma weak lua_getglobal
 #pragma weak lua_getiuservalue
 #pragma weak lua_isinteger
+#pragma weak lua_isyieldable
 #pragma weak lua_newuserdatauv
 #pragma weak lua_pcallk
 #pragma weak lua_rawgetp

@@ -2,6 +2,7 @@
 -- that it waits for.
 
 local bench = require "spec.support.bench"
+local task = require "cpp.task"
 
 describe("a client with a wait function", function()
   local here
@@ -111,6 +112,59 @@ describe("a client with a wait function", function()
     assert.equal(request, client:finished())
     assert.equal("running", bench.complete(thread).state)
   end)
+
+  -- Runs a function where no coroutine can yield.
+  local walls = {
+    gsub = function(fn) return (("x"):gsub("x", function() fn() end)) end,
+    ["table.sort"] = function(fn)
+      table.sort({ 1, 2 }, function() fn() end)
+    end,
+    ["a load reader"] = function(fn) load(function() fn() end) end,
+    require = function(fn)
+      package.preload["spec.wall"] = function() fn() return true end
+      require "spec.wall"
+      package.loaded["spec.wall"], package.preload["spec.wall"] = nil, nil
+    end,
+    ["a __tostring"] = function(fn)
+      tostring(setmetatable({}, { __tostring = function() fn() return "" end }))
+    end,
+    ["a finalizer"] = function(fn)
+      setmetatable({}, { __gc = fn })
+      collectgarbage()
+    end,
+  }
+
+  for name, wall in pairs(walls) do
+    it("blocks where no coroutine can yield: inside " .. name, function()
+      local client, states = here:client { wait = coroutine.yield }, {}
+      local function ask()
+        if #states == 0 then
+          table.insert(states, assert(poll(client)).state)
+          table.insert(states, client:sleep(0.001))
+        end
+      end
+      local thread = coroutine.create(function()
+        wall(ask)
+        return "went on"
+      end)
+      assert.same({ true, "went on" }, { coroutine.resume(thread) })
+      assert.same({ "running", true }, states)
+    end)
+
+    it("blocks in a task, while the others' answers come, inside " .. name, function()
+      local client, seen = here:client(), {}
+      task.run(client, function()
+        task.spawn(function() table.insert(seen, assert(poll(client)).state) end)
+        task.sleep(0)
+        wall(function()
+          if not seen.here then
+            seen.here = assert(poll(client)).state
+          end
+        end)
+      end)
+      assert.same({ "running", here = "running" }, seen)
+    end)
+  end
 
   it("may call the client in it", function()
     local client, nested = here:client(), nil
