@@ -25,7 +25,7 @@ describe("a document", function()
       ["a page"] = "<!DOCTYPE html><html><body>Sign in</body></html>",
       ["XML"] = '<?xml version="1.0"?><status>canceled</status>',
       ["a word"] = "canceled",
-      ["a byte order mark before it"] = '\xef\xbb\xbf{"status":"canceled"}',
+      ["two byte order marks before it"] = '\xef\xbb\xbf\xef\xbb\xbf{"status":"canceled"}',
       ["UTF-16"] = "{\0\"\0s\0t\0a\0t\0u\0s\0\"\0:\0\"\0c\0\"\0}\0",
       ["NUL after it"] = '{"status":"canceled"}\0',
       ["NUL in a string"] = '{"status":"cancel\0ed"}',
