@@ -14,7 +14,7 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 .PHONY: all demo test check lint unit gc locale asan poll valgrind oom tsan bench clean
-.PHONY: fuzz soak network release gnutls matrix
+.PHONY: fuzz soak monkey network release gnutls matrix
 .PHONY: packages-demo packages-test packages-check packages-bench
 
 all: lua_modules/.built
@@ -49,8 +49,8 @@ test: packages-test lua_modules/.built
 	$(LUA) spec/run.lua $(SPECS)
 
 # Everything that CI does.
-STAGES = lint $(if $(UNITS),unit) test gc locale asan poll valgrind oom tsan \
-	fuzz soak network
+STAGES = lint $(if $(UNITS),unit) test gc locale asan monkey poll valgrind oom \
+	tsan fuzz soak network
 check: packages-check
 	@.ci/tally $(STAGES:%="$(MAKE) %")
 
@@ -69,6 +69,14 @@ asan: packages-test build/asan/.built build/asan/forget_preload.so
 	PATH="$(CURDIR)/.ci/asan:$$PATH" CPP_TREE=build/asan \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	lua5.4 $(SUITE)
+
+# Games at random, each from a seed that it prints; see spec/hostile/monkey/run.lua.
+GAMES = 500
+
+monkey: packages-test build/asan/.built build/asan/forget_preload.so
+	@PATH="$(CURDIR)/.ci/asan:$$PATH" CPP_TREE=build/asan \
+	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	spec/hostile/monkey/run.sh $(GAMES)
 
 build/asan/forget_preload.so: .ci/asan/forget_preload.c
 	@mkdir -p $(@D)

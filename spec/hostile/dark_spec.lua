@@ -3,38 +3,10 @@
 
 local child = require "spec.support.child"
 local cpp = require "cpp"
+local pairing = require "spec.support.pair"
 local support = require "spec.support.bench"
 
 local V4, V6 = "127.0.0.1", "::1"
-
-local Pair = {}
-Pair.__index = Pair
-
--- One port, dark on one address and alive on another. nil and why where that cannot be.
-local function start(dark, live)
-  local ready = os.tmpname()
-  os.remove(ready)
-  assert(os.execute("mkfifo -m 600 " .. ready))
-  local input = assert(io.popen(("exec lua5.4 spec/support/dark.lua %s %s >%s"):format(
-    dark, live, ready), "w"))
-  local output <close> = assert(io.open(ready))
-  os.remove(ready)
-  local line = output:read "l"
-  local port = math.tointeger(line)
-  if not port then
-    input:close()
-    return nil, line or "no answer"
-  end
-  local function origin(host)
-    return ("http://%s:%d"):format(host == V6 and "[::1]" or host, port)
-  end
-  return setmetatable({ input = input, dark = origin(dark), live = origin(live),
-    both = origin "localhost" }, Pair)
-end
-
-function Pair:close()
-  self.input:close()
-end
 
 local function client_of(endpoint, options)
   local given = { endpoint = endpoint, token = "t", timeout = 20 }
@@ -50,7 +22,7 @@ describe("a dark address", function()
   local pair
 
   setup(function()
-    pair = assert(start(V4, "127.0.0.2"))
+    pair = assert(pairing.start(V4, "127.0.0.2"))
   end)
   teardown(function()
     pair:close()
@@ -184,7 +156,7 @@ for _, families in ipairs { { V4, V6 }, { V6, V4 } } do
     local pair, missing
 
     setup(function()
-      pair, missing = start(table.unpack(families))
+      pair, missing = pairing.start(table.unpack(families))
     end)
     teardown(function()
       if pair then
