@@ -21,7 +21,7 @@ run() {
 # targets are looked at in a second pass, over all that was found.
 fuzz() {
   case $1 in
-  state | error | operation)
+  state | error | operation | secret)
     run "$1" -max_total_time="$seconds" -print_final_stats=1 \
       -dict="$here/json.dict" -detect_leaks=0 && run "$1" -runs=0
     ;;
