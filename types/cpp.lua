@@ -25,7 +25,8 @@
 --- How a client waits: returns when the client's `pollfd` is ready, when its
 --- `timeout` has passed, or when `seconds` have; early is harmless, and it may
 --- yield. A call passes its `request`, a sleep its `seconds`. `cqueues.poll` is
---- such a function.
+--- such a function. Where a coroutine cannot yield (inside `string.gsub`,
+--- `table.sort`, `require`, a finalizer) it is not called: the call blocks.
 ---@alias cpp.wait_function
 ---| fun(client: cpp.client, seconds: number?, request: cpp.request?)
 
