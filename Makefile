@@ -195,10 +195,10 @@ packages-demo packages-test packages-check packages-bench: packages-%:
 bench: packages-bench lua_modules/.built
 	$(LUA) spec/bench/run.lua $(if $(QUICK),quick)
 
-# Checks that version, tag, CHANGELOG.md and rockspec agree, and writes the
-# rockspec of the release; publishes nothing.
+# VERSION=1.2.3: checks that CHANGELOG.md, tag and rockspec agree on it, and
+# leaves its source rock and rockspec in dist/; publishes nothing.
 release:
-	@$(LUA) .ci/release.lua $(ROCKSPEC)
+	@$(LUA) .ci/release.lua $(ROCKSPEC) "$(VERSION)"
 
 clean:
 	rm -rf --one-file-system lua_modules build dist cpp.so cpp csrc/*.o

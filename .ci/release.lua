@@ -1,10 +1,10 @@
--- make release: checks that csrc/cpp.h, CHANGELOG.md, the git tag and the
--- rockspec speak of one version, and writes the rockspec of that version into
--- build/. It publishes nothing.
+-- make release VERSION=X.Y.Z: checks that CHANGELOG.md, the git tag and the
+-- rockspec speak of that version and that all is committed, and leaves its
+-- source rock and rockspec in dist/. It publishes nothing.
 --
--- A release is a commit that sets CPP_VERSION to X.Y.Z and gives the section
--- Unreleased of CHANGELOG.md that version and its date; its tag is vX.Y.Z. The
--- next commit sets CPP_VERSION to "dev" again.
+-- A release is a commit that gives the section Unreleased of CHANGELOG.md its
+-- version and date. The tree's own version stays "dev": .ci/pack puts the
+-- release's in its place.
 
 local problems = {}
 
@@ -37,16 +37,14 @@ local function check_tree()
   end
 end
 
+-- The tag may be made afterwards, but not be another commit's.
 local function check_tag(tag)
-  local head = git "rev-parse --short HEAD"
   local commit = git(("rev-parse --short --verify 'refs/tags/%s^{commit}'"):format(tag))
-  if not commit then
-    local others = git "tag --points-at HEAD" or ""
-    complain("git: there is no tag %s%s", tag,
-      others ~= "" and "; this commit is tagged " .. others:gsub("\n", ", ") or "")
-  elseif commit ~= head then
+  local head = git "rev-parse --short HEAD"
+  if commit and commit ~= head then
     complain("git: the tag %s is on %s, and this commit is %s", tag, commit, head)
   end
+  return commit ~= nil
 end
 
 -- The newest section: its name, what follows the name, and its text.
@@ -74,49 +72,35 @@ local function check_source(path, tag)
   end
 end
 
-local function replace_once(text, pattern, replacement)
-  local changed, count = text:gsub(pattern, replacement)
-  assert(count == 1, pattern .. " is not in the rockspec once")
-  return changed
-end
-
--- The rockspec for development, but of that version and from that tag.
-local function release_rockspec(path, version, tag)
-  local text = read(path):gsub('\n  tag = "[^"]*",', "")
-  text = replace_once(text, '\nversion = "[^"]*"', ('\nversion = "%s-1"'):format(version))
-  return replace_once(text, "\nsource = {\n", ('%%0  tag = "%s",\n'):format(tag))
-end
-
-local function write_rockspec(path, version, tag)
-  local fields = load_rockspec(path)
-  local name = ("build/%s-%s-1.rockspec"):format(fields.package, version)
-  assert(os.execute "mkdir -p build")
-  local file <close> = assert(io.open(name, "w"))
-  file:write(release_rockspec(path, version, tag))
-  file:close()
-  assert(os.execute("luarocks --lua-version 5.4 lint " .. name))
-  return name
+local function check_source_version()
+  local version = read "csrc/cpp.h":match '#define CPP_VERSION "(.-)"'
+  if version ~= "dev" then
+    complain('csrc/cpp.h: CPP_VERSION is "%s", not "dev"', version)
+  end
 end
 
 local function fail(what)
-  io.stderr:write(what, ":\n  ", table.concat(problems, "\n  "), "\n")
+  io.stderr:write(what, "\n")
   os.exit(1)
 end
 
-local rockspec = ...
-local version = read "csrc/cpp.h":match '#define CPP_VERSION "(.-)"'
+local rockspec, version = ...
 if not version:find "^%d+%.%d+%.%d+$" then
-  complain('csrc/cpp.h: CPP_VERSION is "%s", and a release has one like "1.2.3"', version)
-  fail "no release"
+  fail "usage: make release VERSION=1.2.3"
 end
 local tag = "v" .. version
 check_tree()
-check_tag(tag)
+local tagged = check_tag(tag)
 check_changelog(version)
 check_source(rockspec, tag)
+check_source_version()
 if #problems > 0 then
-  fail("no release " .. version .. ", which csrc/cpp.h names")
+  fail(("no release %s:\n  %s"):format(version, table.concat(problems, "\n  ")))
 end
-local written = write_rockspec(rockspec, version, tag)
-print(("%s: csrc/cpp.h, CHANGELOG.md, the tag %s and the rockspec agree.\n"
-  .. "To publish it: git push origin %s && luarocks upload %s"):format(version, tag, tag, written))
+if not os.execute((".ci/pack %s %s"):format(version, rockspec)) then
+  os.exit(1)
+end
+local base = ("dist/%s-%s-1"):format(load_rockspec(rockspec).package, version)
+local files = base .. ".rockspec " .. base .. ".src.rock"
+print(("%s\nTo publish it: %sgit push origin %s && luarocks upload %s"):format(files,
+  tagged and "" or ("git tag %s && "):format(tag), tag, files))

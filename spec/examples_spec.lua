@@ -569,7 +569,9 @@ for _, system in ipairs(SYSTEMS) do
     it("installs the packages and the rock", function()
       local output, status = step(install)
       assert.matches("sudo apt%-get install %-%-yes gcc .* jq\n", output)
-      assert.matches("sudo luarocks .* install cloud%-partner%-portal\n", output)
+      assert.matches(
+        "sudo luarocks .* install vendor/cloud%-partner%-portal%-%d+%.%d+%.%d+%-1%.src%.rock\n",
+        output)
       assert.equal(0, status)
     end)
 
