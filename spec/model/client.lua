@@ -9,6 +9,7 @@ local world = require "spec.model.world"
 local HANG = 60 -- seconds of an exchange that nothing bounds
 local MOST = 4000 -- exchanges: more is a loop
 local KILLED = {}
+local NO_OPTIONS = {}
 
 local client = { KILLED = KILLED }
 client.__index = client
@@ -108,10 +109,9 @@ end
 local function note_shown(look, op, view)
   if view.done then
     op.over = op.over or look.answered
-    op.over_asked = op.over_asked or look.asked
+    op.over_known = op.over_known or (view.id and look.answered)
   elseif view.state ~= "unknown" then
-    op.ran = op.ran and op.ran > look.asked and op.ran or look.asked
-    op.ran_first = op.ran_first or look.answered
+    op.ran, op.ran_known = look.asked, view.id and look.asked or op.ran_known
   end
   op.seen = op.seen or look.answered
 end
@@ -131,7 +131,8 @@ end
 
 -- Seconds that it takes, and whether that is all the time it was given.
 local function duration(self, fault, opts)
-  local most = type(opts) == "table" and opts.timeout or HANG
+  local most = self.gives_up and self.gives_up - self.time or opts and opts.timeout or HANG
+  self.gives_up = nil
   local takes = self.drawn.takes
   if fault == "timeout_before" or fault == "timeout_after" then
     takes = most
@@ -191,8 +192,7 @@ local function look(self, kind, opts, answer, location)
   if failure then
     return finish(self, event, nil, failure)
   end
-  finish(self, event, result)
-  return result
+  return finish(self, event, result)
 end
 
 local function answer_list(self, event)
@@ -237,16 +237,22 @@ end
 
 -- ---- the POST ----
 
--- Before it leaves it may be held up: by the token, the queue, the connection.
-local function hold(self, event, opts)
+-- Before it leaves it may be held up: by the token, the queue, the connection. The
+-- time that it is given counts from the call.
+local function hold(self, opts)
   local held = self.counts.post == 1 and self.drawn.held or 0
-  local start_by = type(opts) == "table" and opts.start_by or math.huge
-  if self.time + held > start_by then
+  local gives_up = self.time + (opts.timeout or HANG)
+  local start_by = opts.start_by or math.huge
+  local leaves = self.time + held
+  if leaves > start_by and start_by <= gives_up then
     self.time = math.max(self.time, start_by)
     return transport("not_started", false, true)
+  elseif leaves >= gives_up then
+    self.time = gives_up
+    return transport("timeout", false, true)
   end
-  self.time = self.time + held
-  event.leaves = self.time
+  self.time = leaves
+  self.gives_up = gives_up
 end
 
 local function fate_of(operation, err)
@@ -288,7 +294,7 @@ function client:cancel(_, _, opts)
     error(KILLED, 0)
   end
   local operation
-  local err = hold(self, event, opts)
+  local err = hold(self, opts or NO_OPTIONS)
   if not err then
     operation, err = send(self, event)
   end
@@ -312,7 +318,11 @@ function client:poll(where, opts)
     return nil, { kind = "origin", code = "foreign_origin", message = "elsewhere", sent = false,
       retryable = false }
   end
-  return look(self, "document", opts, answer_document, location)
+  local operation, err = look(self, "document", opts, answer_document, location)
+  if operation and type(where) == "table" then
+    operation.changed = where.model_text ~= operation.model_text
+  end
+  return operation, err
 end
 
 function client:sleep(seconds)
@@ -342,9 +352,9 @@ function client:again()
   self.called, self.log, self.posts = self.time, {}, {}
   self.counts = { all = 0, list = 0, document = 0, post = 0 }
   self.names, self.told = {}, {}
-  self.kill_at = nil
+  self.kill_at, self.named = nil, nil
   for _, op in ipairs(self.world.all) do
-    op.over, op.over_asked, op.ran, op.ran_first, op.seen = nil, nil, nil, nil, nil
+    op.over, op.over_known, op.ran, op.ran_known, op.seen = nil, nil, nil, nil, nil
     op.typed, op.free, op.free_first, op.taken = nil, nil, nil, nil
   end
   return self

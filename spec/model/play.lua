@@ -44,12 +44,16 @@ function play.call(cancel, run, operation)
   return pcall(cancel, run, "contoso", "vm", opts)
 end
 
+local function with(kind, wrong)
+  return wrong and kind .. wrong
+end
+
 --- What is wrong with a call; nil: nothing.
 function play.judge(run, good, result, err)
   if not good then
     return "raises: " .. tostring(result)
   end
-  return said.check(run, result, err) or sent.check(run)
+  return with("says: ", said.check(run, result, err)) or with("sends: ", sent.check(run))
 end
 
 --- One run from its switches.
@@ -62,6 +66,31 @@ end
 function play.once(cancel, drawn)
   local run = client.new(drawn)
   local good, result, err = play.call(cancel, run, operation_of(run))
+  return play.judge(run, good, result, err), run, good and result or nil, err
+end
+
+-- Seconds from a crash to the same call again.
+local GAPS = { 0, 15, 200 }
+
+--- A call that is killed at an exchange, and made again with what it had told.
+---@param number integer  which exchange, from 1
+---@return string|nil wrong
+---@return table|nil run   nil where it ended before that exchange
+---@return table|nil result
+---@return table|nil err
+function play.crash(cancel, drawn, number)
+  local run = client.new(drawn)
+  run.kill_at, run.kill_after = number, drawn.seed % 2 == 0
+  local operation = operation_of(run)
+  local good, reason = play.call(cancel, run, operation)
+  if good or reason ~= client.KILLED then
+    return nil
+  end
+  operation = run.told[#run.told] or operation
+  run.time = run.time + GAPS[drawn.seed % #GAPS + 1]
+  run:again()
+  local result, err
+  good, result, err = play.call(cancel, run, operation)
   return play.judge(run, good, result, err), run, good and result or nil, err
 end
 

@@ -219,10 +219,12 @@ function service.document(self, op, location, time)
   local is_bare = form == "bare" or form == "bare_array"
   local document = { status = word, id = not is_bare and op.id or nil,
     cancellationRequestState = self.world:word(op, time) }
+  local progress = drawn.progress and math.floor(time) % 101 or 0
   return {
     id = document.id or id_of[location], state = state, done = done, status = word,
     http_status = 200, location = location, changed = true, publisher = "contoso", offer = "vm",
-    model_operation = op,
+    model_operation = op, progress = progress,
+    model_text = progress .. state .. (document.cancellationRequestState or ""),
     document = (form == "array" or form == "bare_array") and { document } or document,
   }
 end

@@ -96,6 +96,7 @@ switches.list = {
   { "document_replicas", { "one", "two", "many" } },
   { "word", { "canCancel", "CAN_CANCEL", "can cancel", "can-cancel", false, "cannotCancel", "" } },
   { "word_after", { "cancelRequested", "", "cannotCancel" } },
+  { "progress", { false, true } },
   -- the wire
   { "takes", { 0.2, 0.1, 0.5, 1, 2, 15 } },
   { "acts_at", { 0.5, 0, 1 } },
@@ -153,6 +154,44 @@ local function draw(seed, odds)
     local name, values = switch[1], switch[2]
     local is_drawn = ALWAYS[name] or integer(seed, -1000 - i) % odds == 0
     drawn[name] = values[is_drawn and integer(seed, -i) % #values + 1 or 1]
+  end
+  return drawn
+end
+
+-- The small combinations that are all run.
+switches.grid = {
+  { "before", { 1000, 4, false } },
+  { "run_ends", { NEVER, 2, 45 } },
+  { "next_starts", { NEVER, 0, 60 } },
+  { "history", { 0, 1 } },
+  { "effect", { EFFECTS[1], EFFECTS[16], { word = 50 }, {} } },
+  { "answer", { ANSWERS[1], ANSWERS[2], ANSWERS[4], ANSWERS[6], ANSWERS[8] } },
+  { "call", { CALLS[1], CALLS[8] } },
+  { "fault_at", { "post1" } },
+  { "fault", { false, "lost_before", "lost_after" } },
+  { "list", { "whole", "no_types", "empty" } },
+  { "list_behind", { 0, 1 } },
+}
+
+--- How many combinations the grid has.
+function switches.grid_size()
+  local size = 1
+  for _, switch in ipairs(switches.grid) do
+    size = size * #switch[2]
+  end
+  return size
+end
+
+--- The combination of a number, from 0.
+function switches.draw_grid(number)
+  local drawn = { seed = number }
+  for _, switch in ipairs(switches.list) do
+    drawn[switch[1]] = switch[2][1]
+  end
+  for _, switch in ipairs(switches.grid) do
+    local values = switch[2]
+    drawn[switch[1]] = values[number % #values + 1]
+    number = number // #values
   end
   return drawn
 end

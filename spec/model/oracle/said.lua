@@ -87,10 +87,6 @@ end
 
 -- ---- the outcomes that name an operation ----
 
-local function is_named(run, op)
-  return run.named == op
-end
-
 -- What is known at all: it ran, and its end was seen.
 local function check_end(run, result, op)
   if OUTCOMES[result.outcome] ~= op.ends_as or run.time < op.ends then
@@ -102,15 +98,11 @@ local function check_end(run, result, op)
   end
 end
 
-local function check_own(run, result, op, taken)
-  local back = taken[#taken].answered
-  if not is_named(run, op) then
-    return "it is a cancel's own"
-  elseif result.outcome ~= "canceled" then
-    return "the cancel's own end is told as another's"
-  elseif run.time < back + run.list_lag - SLACK then
-    return "the cancel's own is told too early"
-  end
+-- The 202's operation, seen under way and then canceled, whichever it is, where
+-- nothing else could be seen.
+local function is_canceled_place(run, result, op, taken)
+  return op == run.named and result.outcome == "canceled"
+    and run.time >= taken[#taken].answered + run.list_lag - SLACK
 end
 
 -- The service's own word, which a document before and a list after agree with.
@@ -169,8 +161,10 @@ local function check_named_outcome(run, result, taken)
     return check_without_post(run, op)
   elseif not op.ran then
     return "it was never seen running"
+  elseif is_canceled_place(run, result, op, taken) then
+    return nil
   elseif op.own then
-    return check_own(run, result, op, taken)
+    return "it is a cancel's own"
   end
   return check_run(run, op, taken)
 end
@@ -204,9 +198,13 @@ local function still_running(run, list, except)
   end
 end
 
+-- An item that may be a publish that runs. What is known to have ended and, by its
+-- type, the cancel's own do not count.
 local function is_vague(item)
-  return not item.done and (item.id == nil or item.state == "unknown"
-    or item.document.submissionType == nil) and not item.model_operation.over
+  local kind = item.document.submissionType
+  return not item.done and not item.model_operation.over
+    and not (kind and kind:lower():find "^cancel")
+    and (item.id == nil or item.state == "unknown" or kind == nil)
 end
 
 local function has_vague(list)
@@ -261,11 +259,15 @@ local function list_tells(list, op)
   return true
 end
 
+-- It is refused, or a fresh token is rejected too.
 local function is_list_lost(run)
+  local rejected
   for _, event in ipairs(run.log) do
-    if event.kind == "list" and event.err and event.err.status ~= 401
-      and not is_passing(event.err) then
+    local err = event.kind == "list" and event.err
+    if err and not is_passing(err) and (err.status ~= 401 or rejected) then
       return true
+    elseif event.kind == "list" then
+      rejected = err and err.status == 401
     end
   end
   return false
@@ -348,7 +350,7 @@ local function check_other(run, err, taken)
     return "other_operation is no other publish"
   end
   local list = last_list(run)
-  local since = math.max(run.called, wanted and wanted.ran or 0) + run.list_lag
+  local since = math.max(run.called, wanted and wanted.ran_known or 0) + run.list_lag
   local item = list and shows(list, other)
   if not item or item.done or list.asked < since - SLACK then
     return "other_operation, and no list of so late shows it"
@@ -368,7 +370,7 @@ local function check_not_canceled(run, err, taken)
     return "not_canceled, of what the cancel did not hit"
   elseif not op.ran or op.ran < taken[#taken].answered + run.list_lag - SLACK then
     return "not_canceled too early"
-  elseif op.over then
+  elseif op.over_known then
     return "not_canceled, and its end was seen"
   elseif op.by_cancel and not is_given_up(run, op, taken) then
     return "not_canceled, and it was"

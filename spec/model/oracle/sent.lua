@@ -4,6 +4,7 @@
 local world = require "spec.model.world"
 
 local SLACK = 1e-6
+local CLOCK = 0.01 -- seconds for which a pause may be longer, so that it is over
 local WINDOW = 5 -- seconds from the look that is a condition to the POST
 local TIMEOUT = 60
 local SPREAD = 1.2
@@ -217,7 +218,7 @@ local function check_pause(run, event)
   local most = math.max(tenth * SPREAD, run.may_rest_until - event.asked)
   if event.answered > run.deadline_at + SLACK then
     return "a pause beyond the deadline"
-  elseif event.answered - event.asked > most + SLACK then
+  elseif event.answered - event.asked > most + CLOCK then
     return "a pause that is too long"
   end
 end
@@ -230,7 +231,7 @@ local function check_bounds(run, event, state)
   end
   if state.late > 1 then
     return "more than one exchange at or after the deadline"
-  elseif event.answered > run.deadline_at + TIMEOUT + SLACK then
+  elseif event.answered > math.max(run.deadline_at, state.told_until) + TIMEOUT + SLACK then
     return "an exchange outlives the deadline by too much"
   elseif state.at_once > MOST_AT_ONCE then
     return "exchanges without a pause"
@@ -293,13 +294,14 @@ function sent.check(run)
   run.may_rest_until, run.list_lost, run.list_failed = -math.huge, nil, nil
   run.document_failed = nil
   run.last_post, run.first_unclear, run.last_unclear, run.told_at = nil, nil, nil, {}
-  local state = { late = 0, at_once = 0, before = {}, last_failed = -math.huge }
+  local state = { late = 0, at_once = 0, before = {}, last_failed = -math.huge,
+    told_until = -math.huge }
   for index, event in ipairs(run.log) do
     local wrong
     if event.kind == "pause" then
       wrong, state.at_once = check_pause(run, event), 0
     elseif event.kind == "told" then
-      wrong, state.at_once = note_told(run, event), 0
+      wrong, state.at_once, state.told_until = note_told(run, event), 0, event.answered
     else
       wrong = check_silence(run, state, event) or check_exchange(run, index, state)
       state.heard = state.heard or event.ok or (event.err and event.err.status) or false
