@@ -101,6 +101,11 @@ end
 -- The 202's operation, seen under way and then canceled, whichever it is, where
 -- nothing else could be seen.
 local function is_canceled_place(run, result, op, taken)
+  for _, post in ipairs(taken) do
+    if post.run and post.run ~= op and post.run.seen then
+      return false
+    end
+  end
   return op == run.named and result.outcome == "canceled"
     and run.time >= taken[#taken].answered + run.list_lag - SLACK
 end
@@ -140,12 +145,21 @@ local function is_excused(run, op, taken)
     or (is_left_alone(op, taken, "nothing seen") and is_stopped_at_once(run, op, last))
 end
 
+-- By its document's words, the 202's location or a 200; all else takes list_lag.
+local function is_early(run, op, taken)
+  local last = taken[#taken]
+  return run.time < last.answered + run.list_lag - SLACK and not op.taken
+    and not is_named_publish(run, op, taken) and not is_stopped_at_once(run, op, last)
+end
+
 local function check_run(run, op, taken)
   if not is_hit(taken, op) and not is_named_publish(run, op, taken)
     and not is_excused(run, op, taken) then
     return "the cancel did not hit it"
   elseif op.over <= taken[1].asked then
     return "it was seen ended before the cancel"
+  elseif is_early(run, op, taken) then
+    return "it was said before it could be known"
   end
 end
 
@@ -259,7 +273,7 @@ local function list_tells(list, op)
     return false
   end
   for _, one in ipairs(list.shows) do
-    if not one.done and not one.model_operation.over then
+    if not one.done and not (one.id and one.model_operation.over) then
       return false
     end
   end
@@ -280,12 +294,24 @@ local function is_list_lost(run)
   return false
 end
 
+-- Nothing was asked since.
+local function is_newest(run, list)
+  for i = #run.log, 1, -1 do
+    local event = run.log[i]
+    if event == list then
+      return true
+    elseif event.kind ~= "told" then
+      return false
+    end
+  end
+end
+
 local function check_unknown(run, result, list, op)
   if not result.trouble then
     return "may_publish is unknown, and nothing says why"
   elseif result.running then
     return "may_publish is unknown, and one is said to run"
-  elseif list_tells(list, op) and list.asked >= op.ends then
+  elseif list_tells(list, op) and is_newest(run, list) then
     return "may_publish is unknown, and the list had told"
   end
   local since = op and op.over

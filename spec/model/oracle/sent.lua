@@ -245,7 +245,10 @@ local function note_failed(run, event)
     run.document_failed = true
   elseif event.kind == "list" and err then
     run.list_failed = true
-    run.list_lost = run.list_lost or is_final(err)
+    run.list_lost = run.list_lost or is_final(err) or (err.status == 401 and run.list_rejected)
+  end
+  if event.kind == "list" then
+    run.list_rejected = err and err.status == 401
   end
 end
 
@@ -292,7 +295,7 @@ end
 function sent.check(run)
   run.no_look_before, run.no_post_before, run.since = -math.huge, -math.huge, nil
   run.may_rest_until, run.list_lost, run.list_failed = -math.huge, nil, nil
-  run.document_failed = nil
+  run.document_failed, run.list_rejected = nil, nil
   run.last_post, run.first_unclear, run.last_unclear, run.told_at = nil, nil, nil, {}
   local state = { late = 0, at_once = 0, before = {}, last_failed = -math.huge,
     told_until = -math.huge }
