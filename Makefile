@@ -177,10 +177,9 @@ soak: packages-check lua_modules/.built
 network: packages-check lua_modules/.built
 	$(LUA) $(SUITE) spec/network/link.lua spec/network/store.lua
 
-# The README's two commands in fresh roots of Debian: see .ci/matrix. ARM=1: of
-# arm64 too, where binfmt_misc has it. sid moves daily: it is told, and fails
-# nothing.
-ROOTS = 12 13 i386 sid $(if $(ARM),arm64)
+# The README's commands in fresh roots of Debian: see .ci/matrix. ARM=1: of arm64
+# too, where binfmt_misc has it. sid moves daily: it is told, and fails nothing.
+ROOTS = 12 13 i386 release-12 release-13 sid $(if $(ARM),arm64)
 matrix: packages-check
 	@.ci/tally $(ROOTS:%="$(MAKE) matrix-%")
 
