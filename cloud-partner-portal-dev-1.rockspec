@@ -59,7 +59,7 @@ build = {
         "csrc/table.c",
         "csrc/text.c",
         "csrc/trace.c",
-        "csrc/transfer.c",
+        "csrc/transfer.c", "csrc/wire.c",
       },
       incdirs = { "$(CURL_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)" },

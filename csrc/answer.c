@@ -82,6 +82,7 @@ static const struct {
   const char *text;
   size_t length;
 } header_names[HEADER_COUNT] = {
+    [HEADER_ASYNC_OPERATION] = NAME("azure-asyncoperation"),
     [HEADER_OPERATION_LOCATION] = NAME("operation-location"),
     [HEADER_LOCATION] = NAME("location"),
     [HEADER_RETRY_AFTER] = NAME("retry-after"),
@@ -89,6 +90,7 @@ static const struct {
     [HEADER_REQUEST_ID] = NAME("x-ms-request-id"),
     [HEADER_CORRELATION_ID] = NAME("x-ms-correlation-id"),
     [HEADER_CONTENT_LENGTH] = NAME("content-length"),
+    [HEADER_CONTENT_ENCODING] = NAME("content-encoding"),
     [HEADER_TRANSFER_ENCODING] = NAME("transfer-encoding")};
 
 /* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
@@ -106,20 +108,31 @@ static int status_of(const char *line, size_t size) {
   return status;
 }
 
-/* A new header block: what an earlier one (1xx) said no longer counts. */
-static void begin_block(struct answer *a, int status, char version) {
-  a->status = status;
-  a->in_head = true;
-  a->bad_length = false;
+static void forget_head(struct answer *a) {
+  a->status = 0;
+  a->in_head = a->head_complete = false;
+  a->bad_length = a->open = false;
   buffer_clear(&a->head);
   memset(a->value, 0, sizeof a->value);
+}
+
+/* A new header block: what an earlier one (1xx) said no longer counts. */
+static void begin_block(struct answer *a, int status, char version) {
+  forget_head(a);
+  a->status = status;
+  a->version = version;
+  a->in_head = true;
   if (a->spoken)
     *a->spoken = version;
 }
 
+/* Before the request has begun to leave a proxy speaks: where it agrees, it has
+ * said nothing. */
 static void end_block(struct answer *a) {
-  a->in_head = false;
+  a->in_head = a->open = false;
   a->head_complete = a->status >= 200;
+  if (a->starts == 0 && a->status / 100 == 2)
+    forget_head(a);
 }
 
 /* RFC 9110, 8.6: nobody can tell where an answer ends whose length is no
@@ -134,14 +147,19 @@ static bool is_bad_length(const struct answer *a, const char *text,
          (first && (strlen(first) != size || memcmp(first, text, size) != 0));
 }
 
+static const char *trim(const char *text, size_t *size) {
+  while (*size && (*text == ' ' || *text == '\t'))
+    text++, --*size;
+  while (*size && strchr(" \t\r\n", text[*size - 1]))
+    --*size;
+  return text;
+}
+
 /* Keeps the value of a header that the module reads; the first one wins. */
 static bool keep_value(struct answer *a, enum header name, const char *text,
                        size_t size) {
   size_t start = a->head.length;
-  while (size && (*text == ' ' || *text == '\t'))
-    text++, size--;
-  while (size && strchr(" \t\r\n", text[size - 1]))
-    size--;
+  text = trim(text, &size);
   if (name == HEADER_CONTENT_LENGTH && is_bad_length(a, text, size))
     a->bad_length = true;
   if (a->value[name])
@@ -149,12 +167,26 @@ static bool keep_value(struct answer *a, enum header name, const char *text,
   if (!buffer_append(&a->head, text, size) || !buffer_append(&a->head, "", 1))
     return false;
   a->value[name] = start + 1;
+  a->open = true;
   return true;
+}
+
+/* A line that begins with a space goes on with the one before (RFC 9112, 5.2).
+ */
+static bool keep_rest(struct answer *a, const char *text, size_t size) {
+  bool empty = a->head.length < 2 || !a->head.data[a->head.length - 2];
+  text = trim(text, &size);
+  a->head.length--;
+  return (empty || buffer_add(&a->head, " ")) &&
+         buffer_append(&a->head, text, size) && buffer_append(&a->head, "", 1);
 }
 
 static bool keep_line(struct answer *a, const char *line, size_t size) {
   const char *colon = memchr(line, ':', size);
   size_t length;
+  if (size && (*line == ' ' || *line == '\t'))
+    return !a->open || keep_rest(a, line, size);
+  a->open = false;
   if (!colon)
     return true;
   length = (size_t)(colon - line);
@@ -208,6 +240,7 @@ bool answer_start(struct answer *a) {
     a->stopped = STOPPED_SECOND_POST;
     return false;
   }
+  forget_head(a);
   a->starts++;
   return true;
 }

@@ -109,6 +109,7 @@ void buffer_free(struct buffer *b);
 
 /* The response headers that the module reads. */
 enum header {
+  HEADER_ASYNC_OPERATION,
   HEADER_OPERATION_LOCATION,
   HEADER_LOCATION,
   HEADER_RETRY_AFTER,
@@ -116,6 +117,7 @@ enum header {
   HEADER_REQUEST_ID,
   HEADER_CORRELATION_ID,
   HEADER_CONTENT_LENGTH,
+  HEADER_CONTENT_ENCODING,
   HEADER_TRANSFER_ENCODING,
   HEADER_COUNT
 };
@@ -138,9 +140,11 @@ struct answer {
   bool in_head;               /* a header block has begun and not ended */
   bool head_complete;         /* the final (not 1xx) header block has ended */
   size_t head_seen;           /* header bytes of all blocks, for the limit */
+  char version;               /* of HTTP, there: '1' or '2' */
   bool bad_length;            /* no number, or two that differ */
   struct buffer head;         /* captured values, each ending in NUL */
   size_t value[HEADER_COUNT]; /* offset into head + 1; 0: absent */
+  bool open;                  /* the last of them was the line before */
   struct buffer body;         /* decompressed */
   size_t max_body;            /* bytes */
   bool post;                  /* a second start of this request is refused */
@@ -356,6 +360,7 @@ struct transfer {
   struct buffer nodes;  /* the curl_slist over them */
   struct buffer location; /* one that the answer names, in full */
   struct buffer body;     /* request body */
+  size_t head_size;       /* bytes of URL and headers */
   size_t token;           /* offset of the token in `lines`; 0: none */
   size_t id;              /* offset of the client request id in `lines` */
   struct answer answer;
@@ -597,6 +602,7 @@ enum slot {
 
 const struct settings *exchange_settings(lua_State *L);
 bool exchange_brings_token(const struct request *r);
+bool exchange_is_passing(int status);
 bool exchange_add_segment(lua_State *L, struct buffer *b, int index);
 bool exchange_write_url(lua_State *L, struct buffer *url, const char *tail,
                         int id, const char *filter);
@@ -607,6 +613,12 @@ void exchange_set_location(lua_State *L, struct request *r);
 /* ---- secret.c ------------------------------------------------------------ */
 
 void secret_redact(lua_State *L, const struct request *r, int table);
+
+/* ---- wire.c -------------------------------------------------------------- */
+
+long wire_proxy_status(const struct request *r);
+bool wire_is_whole(lua_State *L, const struct request *r);
+void wire_explain(lua_State *L, struct request *r);
 
 /* ---- failure.c ----------------------------------------------------------- */
 

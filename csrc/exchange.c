@@ -14,6 +14,11 @@ bool exchange_brings_token(const struct request *r) {
   return r->purpose == TO_TOKEN || r->purpose == TO_JSON;
 }
 
+/* Whether what an HTTP status refuses may go well at another time. */
+bool exchange_is_passing(int status) {
+  return status == 408 || status == 429 || status >= 500;
+}
+
 /* Sets `request_id`, where the service gave one, and `client_request_id`, where
  * the request was composed. */
 void exchange_set_ids(lua_State *L, int table, const struct transfer *t) {
@@ -90,9 +95,16 @@ static void push_new_location(lua_State *L, struct transfer *t,
     lua_pushstring(L, header);
 }
 
+/* Where a place to poll is named, Location is that of the final result. */
 static const char *location_header(const struct answer *a) {
-  const char *value = answer_header(a, HEADER_OPERATION_LOCATION);
-  return value && *value ? value : answer_header(a, HEADER_LOCATION);
+  static const enum header places[] = {
+      HEADER_ASYNC_OPERATION, HEADER_OPERATION_LOCATION, HEADER_LOCATION};
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    const char *value = answer_header(a, places[i]);
+    if (value && *value)
+      return value;
+  }
+  return NULL;
 }
 
 /* Pushes the location that was polled; the string of the operation it came
@@ -113,7 +125,7 @@ void exchange_set_location(lua_State *L, struct request *r) {
   const char *header = NULL;
   if (t && t->answer.status == 202)
     header = location_header(&t->answer);
-  if (header && *header)
+  if (header)
     push_new_location(L, t, header);
   else if (r->purpose == TO_POLL && lua_type(L, SLOT_SECOND) == LUA_TSTRING)
     push_polled_location(L, t);

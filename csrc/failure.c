@@ -6,11 +6,7 @@
  */
 #include "cpp.h"
 
-#include <locale.h>
 #include <string.h>
-
-/* CURLE_TOO_LARGE of libcurl 8.6, which headers that are older do not name. */
-#define TOO_LARGE ((CURLcode)100)
 
 /* Bytes kept of a body larger than max_body. */
 #define LARGEST_EXCERPT ((size_t)64 * 1024)
@@ -40,183 +36,16 @@ void failure_exchange(lua_State *L, struct request *r) {
   if (!t)
     return;
   a = &t->answer;
-  if (a->status >= 200)
+  if (a->status >= 200 && (a->starts > 0 || a->head_complete))
     table_set_integer(L, SLOT_TABLE, "status", a->status);
   exchange_set_ids(L, SLOT_TABLE, t);
   exchange_set_pause(L, SLOT_TABLE, t);
   set_body(L, r);
 }
 
-/* ---- an exchange that brought no whole answer ---- */
-
-struct trouble {
-  const char *kind, *word;
-  CURLcode code;
-  bool retryable;
-};
-
-static const struct trouble troubles[] = {
-    {"transport", "could_not_resolve", CURLE_COULDNT_RESOLVE_HOST, true},
-    {"transport", "could_not_resolve_proxy", CURLE_COULDNT_RESOLVE_PROXY, true},
-    {"transport", "could_not_connect", CURLE_COULDNT_CONNECT, true},
-    {"transport", "timeout", CURLE_OPERATION_TIMEDOUT, true},
-    {"transport", "tls_handshake", CURLE_SSL_CONNECT_ERROR, true},
-    {"transport", "tls_verification", CURLE_PEER_FAILED_VERIFICATION, false},
-    {"transport", "ca_file", CURLE_SSL_CACERT_BADFILE, false},
-    {"transport", "tls_verification", CURLE_SSL_ISSUER_ERROR, false},
-    {"transport", "tls_verification", CURLE_SSL_INVALIDCERTSTATUS, false},
-    {"transport", "connection_lost", CURLE_GOT_NOTHING, true},
-    {"transport", "connection_lost", CURLE_SEND_ERROR, true},
-    {"transport", "connection_lost", CURLE_RECV_ERROR, true},
-    {"transport", "incomplete_answer", CURLE_PARTIAL_FILE, true},
-    {"transport", "http2_error", CURLE_HTTP2, true},
-    {"transport", "http2_error", CURLE_HTTP2_STREAM, true},
-    {"transport", "proxy", CURLE_PROXY, true},
-    {"transport", "out_of_memory", CURLE_OUT_OF_MEMORY, true},
-    {"protocol", "headers_too_large", TOO_LARGE, false},
-    {"protocol", "invalid_http", CURLE_UNSUPPORTED_PROTOCOL, false},
-    {"protocol", "invalid_http", CURLE_WEIRD_SERVER_REPLY, false},
-    {"protocol", "invalid_encoding", CURLE_BAD_CONTENT_ENCODING, false}};
-
-static const struct trouble *trouble_of(CURLcode code) {
-  static const struct trouble other = {"transport", "transfer_failed", CURLE_OK,
-                                       true};
-  for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++)
-    if (troubles[i].code == code)
-      return &troubles[i];
-  return &other;
-}
-
-/* A proxy that refuses the tunnel shows only as a connection that broke. */
-static bool refused_by_proxy(const struct request *r) {
-  long status = 0;
-  curl_easy_getinfo(r->transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-  return status != 0 && status / 100 != 2 && r->transfer->answer.starts == 0;
-}
-
-/* An end that libcurl finds good, but without a final answer: it came within a
- * head, at something that is no status, or at a change of protocols. */
-static void set_headless(lua_State *L, const struct answer *a) {
-  bool other = a->status == 101 || (a->status == 0 && a->head_seen > 0);
-  if (other)
-    error_set(L, SLOT_TABLE, "protocol", "invalid_http",
-              "the answer is not one of HTTP");
-  else
-    error_set(L, SLOT_TABLE, "transport", "incomplete_answer",
-              "the connection was closed within the headers of the answer");
-  table_set_boolean(L, SLOT_TABLE, "retryable", !other);
-}
-
-static bool set_bad_length(lua_State *L, const struct answer *a) {
-  if (a->bad_length)
-    error_set(L, SLOT_TABLE, "protocol", "invalid_http",
-              "the answer has no one Content-Length that is a number");
-  return a->bad_length;
-}
-
-/* libcurl's words. Before 8.6 it has the same code for a header line that is
- * longer than it takes as for a lack of memory. */
-static const char *detail_of(const struct request *r) {
-  const struct answer *a = &r->transfer->answer;
-  if (r->code == CURLE_OUT_OF_MEMORY && a->starts > 0 && !a->head_complete)
-    return "out of memory, or a header of more than 100 kB";
-  return *r->transfer->error ? r->transfer->error : curl_easy_strerror(r->code);
-}
-
-static void set_trouble(lua_State *L, struct request *r) {
-  const struct trouble *trouble = trouble_of(r->code);
-  const char *word = refused_by_proxy(r) ? "proxy" : trouble->word;
-  const char *detail = text_push_masked(L, detail_of(r));
-  error_set(L, SLOT_TABLE, trouble->kind, word, "%s", detail);
-  lua_pop(L, 1);
-  table_set_boolean(L, SLOT_TABLE, "retryable", trouble->retryable);
-}
-
-/* Pushes a number as Lua writes it, but with a point in every locale. */
-static const char *push_number(lua_State *L, lua_Number number) {
-  const char *text = lua_pushfstring(L, "%f", number);
-  text = luaL_gsub(L, text, localeconv()->decimal_point, ".");
-  lua_remove(L, -2);
-  return text;
-}
-
-static void set_timeout(lua_State *L, struct request *r) {
-  const struct answer *a = &r->transfer->answer;
-  const struct settings *s = exchange_settings(L);
-  const char *stage = a->starts == 0   ? "no connection"
-                      : a->status == 0 ? "no answer"
-                                       : "no complete answer";
-  error_set(L, SLOT_TABLE, "transport", "timeout", "%s within %s seconds",
-            stage, push_number(L, s->timeout));
-  lua_pop(L, 1);
-  table_set_boolean(L, SLOT_TABLE, "retryable", true);
-}
-
-static bool set_cause(lua_State *L, struct request *r) {
-  switch (r->cause) {
-  case CAUSE_TIMEOUT:
-    set_timeout(L, r);
-    return true;
-  case CAUSE_CLOSED:
-    error_set(L, SLOT_TABLE, "closed", "closed",
-              "the client was closed during the call");
-    return true;
-  case CAUSE_OUT_OF_MEMORY:
-    error_set_memory(L, SLOT_TABLE);
-    return true;
-  case CAUSE_NO_DESCRIPTORS:
-    error_set(L, SLOT_TABLE, "transport", "no_descriptors",
-              "no descriptor is left: %s", strerror(r->error));
-    table_set_boolean(L, SLOT_TABLE, "retryable", true);
-    return true;
-  case CAUSE_NOT_STARTED:
-    error_set(L, SLOT_TABLE, "transport", "not_started",
-              "the request had not begun to leave by the time of 'start_by'");
-    table_set_boolean(L, SLOT_TABLE, "retryable", true);
-    return true;
-  case CAUSE_NONE:
-    break;
-  }
-  return false;
-}
-
-static bool set_stopped(lua_State *L, struct request *r) {
-  const struct answer *a = &r->transfer->answer;
-  switch (a->stopped) {
-  case STOPPED_BODY_TOO_LARGE:
-    error_set(L, SLOT_TABLE, "protocol", "body_too_large",
-              "the body is larger than max_body (%I bytes)",
-              (lua_Integer)a->max_body);
-    return true;
-  case STOPPED_HEAD_TOO_LARGE:
-    error_set(L, SLOT_TABLE, "protocol", "headers_too_large",
-              "the headers of the answer never end");
-    return true;
-  case STOPPED_OUT_OF_MEMORY:
-    error_set_memory(L, SLOT_TABLE);
-    return true;
-  case STOPPED_SECOND_POST:
-    error_set(L, SLOT_TABLE, "transport", "connection_lost",
-              "the connection was lost after the request had been sent");
-    table_set_boolean(L, SLOT_TABLE, "retryable", true);
-    return true;
-  case STOPPED_NOT:
-  case STOPPED_LATE:
-  case STOPPED_UNFIT:
-    break;
-  }
-  return false;
-}
-
 /* Tells why an exchange brought no whole answer. */
 void failure_from_transfer(lua_State *L, struct request *r) {
-  const struct answer *a = &r->transfer->answer;
-  if (!set_cause(L, r) && !set_stopped(L, r) && !set_bad_length(L, a)) {
-    if (r->code == CURLE_OK && !a->head_complete)
-      set_headless(L, a);
-    else
-      set_trouble(L, r);
-  }
+  wire_explain(L, r);
   failure_exchange(L, r);
 }
 
@@ -333,8 +162,7 @@ void failure_from_status(lua_State *L, struct request *r) {
     table_set_string(L, SLOT_TABLE, "kind", "credential");
   else if (status == 403)
     explain_403(L);
-  table_set_boolean(L, SLOT_TABLE, "retryable",
-                    status == 408 || status == 429 || status >= 500);
+  table_set_boolean(L, SLOT_TABLE, "retryable", exchange_is_passing(status));
   failure_exchange(L, r);
 }
 

@@ -12,6 +12,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Bytes of a request's URL and headers: libcurl takes no more. */
+enum { MAX_HEAD = 1000000 };
+
 #define TYPE "cpp.request"
 
 /* The request of the call whose stack this is. */
@@ -173,11 +176,21 @@ static int await(lua_State *L, int status, lua_KContext context) {
   return finish(L);
 }
 
+static int refuse_size(lua_State *L) {
+  error_set(L, SLOT_TABLE, "protocol", "request_too_large",
+            "URL, token and headers of the request are larger than %d kB",
+            MAX_HEAD / 1000);
+  failure_exchange(L, request_of(L));
+  return request_refuse(L);
+}
+
 /* Sends the prepared request with a token (NULL: without). */
 static int launch(lua_State *L, const char *token) {
   struct request *r = request_of(L);
   if (!transfer_compose(r, r->settings, token))
     return request_refuse_memory(L);
+  if (r->transfer->head_size > MAX_HEAD)
+    return refuse_size(L);
   engine_launch(L, r);
   return await(L, LUA_OK, 0);
 }

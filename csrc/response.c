@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-/* Bytes of a gzip stream around its content: RFC 1952. */
-#define LEAST_GZIP 18
-
 /* ---- what every operation says of its exchange ---- */
 
 static void set_exchange(lua_State *L, const struct transfer *t) {
@@ -97,12 +94,12 @@ static bool fail_status(lua_State *L, struct request *r) {
   return false;
 }
 
-/* True for a body of some bytes that decompressed to none, and that is too
- * short for gzip to say so: libcurl lets one pass that ends within its head. */
+/* True for a body of some bytes that decompressed to none: libcurl takes a gzip
+ * stream that ends before its first output for a good one. */
 static bool is_cut(const struct transfer *t) {
   curl_off_t received = 0;
   curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-  return t->answer.body.length == 0 && received > 0 && received < LEAST_GZIP;
+  return t->answer.body.length == 0 && received > 0;
 }
 
 /* 200: canceled at once. Anything but JSON in its body says that somebody else
@@ -368,52 +365,6 @@ static bool build_json(lua_State *L, struct request *r) {
 
 /* ---- any answer ---- */
 
-/* The transfer's codes for a wire that broke. */
-static bool is_broken_wire(CURLcode code) {
-  return code == CURLE_HTTP2_STREAM || code == CURLE_HTTP2 ||
-         code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
-         code == CURLE_PARTIAL_FILE;
-}
-
-/* True where every byte that was announced has come. */
-static bool has_all_bytes(const struct request *r) {
-  const struct answer *a = &r->transfer->answer;
-  const char *length = answer_header(a, HEADER_CONTENT_LENGTH);
-  curl_off_t received = 0;
-  curl_easy_getinfo(r->transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-  return a->status == 204 ||
-         (length && !answer_header(a, HEADER_TRANSFER_ENCODING) &&
-          (curl_off_t)strtoll(length, NULL, 10) == received);
-}
-
-/* True where an answer without a length, as servers that compress it send it,
- * is an object or an array: their end shows by itself. */
-static bool has_whole_document(lua_State *L, const struct answer *a) {
-  bool whole;
-  if (answer_header(a, HEADER_CONTENT_LENGTH) || a->body.length == 0)
-    return false;
-  text_push_bytes(L, &a->body);
-  whole = json_decode(L, lua_gettop(L)) && lua_istable(L, -1);
-  lua_settop(L, SLOT_TOP);
-  return whole;
-}
-
-/* True where the answer has come whole, even if the wire broke after it: an
- * HTTP/2 server that answers a POST before reading its body resets the stream,
- * and libcurl reports an error; or it lets the rest of the body wait, and
- * libcurl with it, until the deadline. */
-static bool is_whole(lua_State *L, const struct request *r) {
-  const struct answer *a = &r->transfer->answer;
-  if (a->stopped || !a->head_complete || a->bad_length)
-    return false;
-  if (r->cause != CAUSE_NONE)
-    return r->cause == CAUSE_TIMEOUT && has_all_bytes(r);
-  if (r->code == CURLE_OK || !is_broken_wire(r->code))
-    return r->code == CURLE_OK;
-  return has_all_bytes(r) ||
-         (r->code == CURLE_HTTP2_STREAM && has_whole_document(L, a));
-}
-
 static bool build(lua_State *L, struct request *r) {
   switch (r->purpose) {
   case TO_CANCEL:
@@ -441,7 +392,7 @@ static void remember_rejection(lua_State *L, const struct transfer *t) {
 bool response_build(lua_State *L, struct request *r) {
   bool ok = false;
   remember_rejection(L, r->transfer);
-  if (is_whole(L, r))
+  if (wire_is_whole(L, r))
     ok = build(L, r);
   else
     failure_from_transfer(L, r);

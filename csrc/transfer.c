@@ -10,6 +10,9 @@
 #include <sys/random.h>
 #include <unistd.h> /* getentropy, where sys/random.h has it not */
 
+/* Bytes of a body from which on libcurl may expect a 100 Continue. */
+#define LONG_BODY ((size_t)64 * 1024)
+
 #define SET(option, value)                                                     \
   (curl_easy_setopt(t->easy, CURLOPT_##option, value) == CURLE_OK)
 
@@ -88,8 +91,7 @@ static bool set_owner(struct transfer *t) {
 static bool set_constants(struct transfer *t) {
   return set_owner(t) && set_protocols(t) && set_quick_exit(t) &&
          set_no_signal(t) && set_sessions(t) && set_read_ahead(t) &&
-         SET(ACCEPT_ENCODING, "gzip") && SET(SUPPRESS_CONNECT_HEADERS, 1L) &&
-         SET(TCP_KEEPALIVE, 1L) &&
+         SET(ACCEPT_ENCODING, "gzip") && SET(TCP_KEEPALIVE, 1L) &&
          SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
          SET(OPENSOCKETFUNCTION, connection_open) &&
          SET(CLOSESOCKETFUNCTION, connection_close) &&
@@ -111,13 +113,19 @@ bool transfer_has_http2(void) {
   return curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2;
 }
 
+/* Each exchange has a connection to itself: libcurl would begin one on a kept
+ * connection of HTTP/1.1, and 7.88 cannot use one of HTTP/2 again. */
+static bool set_prior_knowledge(struct transfer *t) {
+  return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE) &&
+         SET(FORBID_REUSE, 1L);
+}
+
 static bool set_http_version(struct transfer *t, const struct settings *s,
                              bool plain) {
   if (s->http_version == HTTP_1_1 || !transfer_has_http2())
     return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   if (plain)
-    return s->http_version == HTTP_ANY ||
-           SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+    return s->http_version == HTTP_ANY || set_prior_knowledge(t);
   return SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) && SET(PIPEWAIT, 1L);
 }
 
@@ -300,14 +308,21 @@ static bool add_encoding(struct transfer *t, const struct settings *s) {
   return s->dry_run || add_line(t, "Accept-Encoding", "gzip");
 }
 
+/* libcurl would let a body of a megabyte wait for a 100 Continue. */
+static bool add_expect(struct transfer *t) {
+  return t->body.length < LONG_BODY || add_line(t, "Expect", "");
+}
+
 /* libcurl's list is not const; it is only read. */
-static bool add_nodes(struct buffer *nodes, const char *line) {
+static bool add_nodes(struct transfer *t, const char *line) {
+  const char *first = line;
   for (; *line; line += strlen(line) + 1) {
     struct curl_slist node = {NULL, NULL};
     memcpy(&node.data, &line, sizeof line);
-    if (!buffer_append(nodes, &node, sizeof node))
+    if (!buffer_append(&t->nodes, &node, sizeof node))
       return false;
   }
+  t->head_size += (size_t)(line - first);
   return true;
 }
 
@@ -318,9 +333,10 @@ static bool link_lines(struct transfer *t, const struct settings *s) {
   struct curl_slist *node;
   size_t count;
   buffer_clear(&t->nodes);
-  if (!buffer_append(&t->lines, "", 1) || !add_nodes(&t->nodes, t->lines.data))
+  t->head_size = t->text.length;
+  if (!buffer_append(&t->lines, "", 1) || !add_nodes(t, t->lines.data))
     return false;
-  if (t->request->purpose != TO_TOKEN && !add_nodes(&t->nodes, s->headers))
+  if (t->request->purpose != TO_TOKEN && !add_nodes(t, s->headers))
     return false;
   count = t->nodes.length / sizeof *node;
   node = transfer_headers(t);
@@ -343,7 +359,7 @@ bool transfer_compose(struct request *r, const struct settings *s,
   return add_token(t, token) && add_id(r->client, t, s) &&
          add_line(t, "User-Agent", s->user_agent) &&
          add_line(t, "Accept", "application/json") && add_encoding(t, s) &&
-         (!post || add_line(t, "Content-Type", type)) &&
+         (!post || add_line(t, "Content-Type", type)) && add_expect(t) &&
          (!s->if_match || r->purpose != TO_CANCEL ||
           add_line(t, "If-Match", s->if_match)) &&
          link_lines(t, s);
@@ -373,9 +389,10 @@ bool transfer_set_apart(struct transfer *t, bool apart) {
   return true;
 }
 
-/* A POST over HTTP/1.x, as far as is known. */
-static bool is_apart(const struct transfer *t) {
-  return t->answer.post && t->request->host->spoken == '1';
+/* A POST over HTTP/1.x, as far as is known; and plain HTTP/2. */
+static bool is_apart(const struct transfer *t, const struct settings *s) {
+  return (t->answer.post && t->request->host->spoken == '1') ||
+         (t->plain && s->http_version == HTTP_2);
 }
 
 /* The path and query of the transfer's URL. */
@@ -389,8 +406,8 @@ bool transfer_prepare(struct transfer *t, const struct settings *s) {
   t->error[0] = '\0';
   if (answer_reserve(&t->answer) &&
       configure(t, s, origin_is_plain(t->text.data)) && set_method(t) &&
-      transfer_set_apart(t, is_apart(t)) && SET(REQUEST_TARGET, target_of(t)) &&
-      SET(HTTPHEADER, transfer_headers(t)))
+      transfer_set_apart(t, is_apart(t, s)) &&
+      SET(REQUEST_TARGET, target_of(t)) && SET(HTTPHEADER, transfer_headers(t)))
     return true;
   t->profile = 0;
   return false;

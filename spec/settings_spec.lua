@@ -164,7 +164,7 @@ describe("settings:", function()
     end)
 
     it("proxy", function()
-      assert.same({ "canceled", "proxy" }, check("proxy", "", portal.endpoint, outcome(secure),
+      assert.same({ "canceled", "proxy_refused" }, check("proxy", "", portal.endpoint, outcome(secure),
         secure)) -- a portal is no proxy
     end)
 
@@ -337,12 +337,25 @@ describe("settings:", function()
 
     it("names the proxy, which an option of no proxy switches off", function()
       local environment = with_proxy(secure, portal.endpoint)
-      assert.equal("proxy", run(secure, environment))
+      assert.equal("proxy_refused", run(secure, environment))
       assert.equal("canceled", run(secure, environment, '{ proxy = "" }'))
       environment.no_proxy = "localhost"
       assert.equal("canceled", run(secure, environment))
       local options = ("{ proxy = %q }"):format(portal.endpoint)
-      assert.equal("proxy", run(secure, environment, options)) -- no_proxy is not about this
+      assert.equal("proxy_refused", run(secure, environment, options)) -- no_proxy is not about this
+    end)
+
+    it("names a proxy that is none, which does not pass", function()
+      for _, proxy in ipairs { '"http://127.0.0.1:1"', "foo://127.0.0.1:1",
+        "http://127.0.0.1:99999" } do
+        local fields = "%q"
+        assert.equal("invalid_proxy false",
+          support.child(([[
+            local client = require "cpp".client()
+            local _, err = client:poll(%s)
+            print(err.code, err.retryable)]]):format(fields:format(secure.location)),
+            with_proxy(secure, proxy)):gsub("%s+", " "):match "^(.-) ?$")
+      end
     end)
 
     it("never sends plain http by a proxy, nor does the option", function()
@@ -359,7 +372,7 @@ describe("settings:", function()
       proxy = proxy, trace = function(event) table.insert(events, event) end,
     }
     local _, err = client:poll(secure.location)
-    assert.same({ "transport", "proxy", false }, { err.kind, err.code, err.sent })
+    assert.same({ "transport", "proxy_refused", false }, { err.kind, err.code, err.sent })
     local run = client:poll(secure.location, { dry_run = true })
     local texts = { tostring(err), tostring(client), tostring(run) }
     for _, fields in ipairs { err, events[1], run, run.headers } do

@@ -1,6 +1,7 @@
 -- One transfer: the headers, the method and the body that go out, and how.
 local cjson = require "cjson"
 local cpp = require "cpp"
+local listener = require "spec.support.listener"
 local support = require "spec.support.portal"
 
 local GUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
@@ -44,6 +45,26 @@ describe("a request", function()
       local operation = assert(client:poll(portal.location, { client_request_id = "job 7" }))
       assert.same({ "job 7", "job 7" },
         { portal:last().client_request_id, operation.client_request_id })
+    end)
+
+    it("no Expect, however long its body is", function()
+      local server = listener.start(202, "")
+      local sending = cpp.client { endpoint = server.endpoint, token = "t" }
+      assert(sending:cancel("contoso", "vm", { notification_emails = ("x"):rep(2000000) }))
+      local head, body = server:request()
+      assert.is_nil(head:lower():find "expect")
+      assert.is_true(#body > 2000000)
+      sending:close()
+    end)
+
+    it("no more than a megabyte of URL, token and headers", function()
+      for _, options in ipairs { { token = ("x"):rep(2000000) },
+        { headers = { x = ("y"):rep(2000000) } } } do
+        local _, err = client:cancel("contoso", "vm", options)
+        assert.same({ "protocol", "request_too_large", false, false },
+          { err.kind, err.code, err.sent, err.retryable })
+      end
+      assert.equal(0, #portal:entries())
     end)
 
     it("If-Match on a cancel when it is given, byte for byte", function()

@@ -387,12 +387,12 @@ describe("words", function()
         codes[second or first] = second and first or kind
       end
     end
-    for _, path in ipairs { "calls", "error", "failure", "request", "response" } do
+    for _, path in ipairs { "calls", "error", "failure", "request", "response", "wire" } do
       path = "csrc/" .. path .. ".c"
       gather(path, 'error_set%(L, [^,]-,%s*"(%l+)",%s*"([%l%d_]+)"')
       gather(path, 'fail_protocol%(L, r,%s*"([%l%d_]+)"', "protocol")
       gather(path, 'refuse_token%(L,%s*"([%l%d_]+)"', "credential")
-      gather(path, 'refused_by_proxy%(r%) %? "([%l_]+)"', "transport")
+      gather(path, 'set_word%(L, "(%l+)",%s*"([%l%d_]+)"')
       gather(path, '{"(%l+)", "([%l%d_]+)", CURLE_')
       gather(path, 'other = {"(%l+)", "([%l%d_]+)", CURLE_')
     end

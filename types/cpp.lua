@@ -348,10 +348,10 @@
 ---| "tls_handshake" # transport: no TLS there, or none in common
 ---| "tls_verification" # transport: the certificate is not trusted
 ---| "ca_file" # transport: ca_file, or a system's store, cannot be read
----| "connection_lost" # transport: closed without an answer; the request may have acted
----| "incomplete_answer" # transport: closed in the middle of the answer
----| "http2_error" # transport: the stream was reset
----| "proxy" # transport: the proxy refused
+---| "connection_lost" # transport: broken before a whole head of an answer; it may have acted
+---| "incomplete_answer" # transport: broken after the head of the answer (HTTP/1.x)
+---| "proxy_refused" # transport: the proxy said no; its status, if it has one, is in `status`
+---| "invalid_proxy" # transport: the environment names a proxy that is no proxy's URL
 ---| "out_of_memory" # transport
 ---| "no_descriptors" # transport: this process may open no more
 ---| "not_started" # transport: not sent, since it had not begun to leave by `start_by`
@@ -360,7 +360,8 @@
 ---| "invalid_encoding" # protocol: the body cannot be decompressed
 ---| "invalid_json" # protocol: the body is not JSON
 ---| "body_too_large" # protocol: larger than max_body
----| "headers_too_large" # protocol: the headers never end
+---| "headers_too_large" # protocol: the headers never end, or one is longer than 100 kB
+---| "request_too_large" # protocol: URL, token and headers of the request; nothing was sent
 ---| "unexpected_status" # protocol: a 2xx that this call does not know
 ---| "unexpected_document" # protocol: the list is not an array, or the document no table
 ---| "invalid_token_answer" # protocol: the token endpoint sent no token

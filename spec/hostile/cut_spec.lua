@@ -16,26 +16,28 @@ describe("a wire", function()
     peer = shared
   end)
 
-  local lost, incomplete = transport("connection_lost", { status = NONE, body = NONE }),
-    transport "incomplete_answer"
+  -- Before a whole head, and after one.
+  local lost, broken = transport("connection_lost", { status = NONE, body = NONE }),
+    transport "connection_lost"
+  local incomplete = transport "incomplete_answer"
 
   describe("that is cut", function()
     bench.cases(it, get, {
       { "before the status line", "", both = lost },
       { "within the status line", "HTTP/1.1 20", both = lost },
-      { "after the status line", "HTTP/1.1 200 OK\r\n", both = incomplete },
-      { "after the status line of a 204", "HTTP/1.1 204 No Content\r\n", both = incomplete },
-      { "within the name of a header", "HTTP/1.1 200 OK\r\nConte", both = incomplete },
+      { "after the status line", "HTTP/1.1 200 OK\r\n", both = broken },
+      { "after the status line of a 204", "HTTP/1.1 204 No Content\r\n", both = broken },
+      { "within the name of a header", "HTTP/1.1 200 OK\r\nConte", both = broken },
       { "within the value of a header", "HTTP/1.1 200 OK\r\nContent-Length: 2",
-        both = incomplete },
-      { "before the blank line", HEAD, both = incomplete },
-      { "within the blank line", HEAD .. "\r", both = incomplete },
+        both = broken },
+      { "before the blank line", HEAD, both = broken },
+      { "within the blank line", HEAD .. "\r", both = broken },
       { "before the body", HEAD .. "\r\n", both = incomplete },
       { "in the body", HEAD .. "\r\n" .. DOCUMENT:sub(1, 20),
         both = transport("incomplete_answer", { status = 200, body = DOCUMENT:sub(1, 20) }) },
       { "after an interim answer", "HTTP/1.1 100 Continue\r\n\r\n", both = lost },
       { "within an interim answer", "HTTP/1.1 103 Early Hints\r\nLink",
-        both = transport("incomplete_answer", { status = NONE }) },
+        both = transport("connection_lost", { status = NONE }) },
       { "before the first chunk", CHUNKED, both = incomplete },
       { "in the size of a chunk", CHUNKED .. "1", both = incomplete },
       { "in a chunk", CHUNKED .. "15\r\n" .. DOCUMENT:sub(1, 9), both = incomplete },
@@ -53,7 +55,7 @@ describe("a wire", function()
   describe("that is cut in a 202", function()
     bench.cases(it, get, {
       { "within its headers keeps what came", ACCEPTED, both = {
-        kind = "transport", code = "incomplete_answer", sent = true, status = 202,
+        kind = "transport", code = "connection_lost", sent = true, status = 202,
         request_id = "r-1", retry_after = 7 } },
       { "in its body keeps its location", ACCEPTED .. "Content-Length: 9\r\n\r\n12345",
         both = transport("incomplete_answer", { status = 202, request_id = "r-1",
@@ -78,13 +80,13 @@ describe("a wire", function()
       { "within the status line", "HTTP/1.1 20", RESET,
         both = transport("connection_lost", { status = NONE }) },
       { "within the headers", HEAD, RESET, both = transport "connection_lost" },
-      { "before the body", HEAD .. "\r\n", RESET, both = transport "connection_lost" },
+      { "before the body", HEAD .. "\r\n", RESET, both = incomplete },
       { "in the body", HEAD .. "\r\n" .. DOCUMENT:sub(1, 20), RESET,
-        both = transport "connection_lost" },
+        both = incomplete },
       { "between chunks", CHUNKED .. "15\r\n" .. DOCUMENT .. "\r\n", RESET,
-        both = transport "connection_lost" },
+        both = incomplete },
       { "in a body of no announced length", "HTTP/1.1 200 OK\r\n\r\n" .. DOCUMENT, RESET,
-        both = transport "connection_lost" },
+        both = incomplete },
     })
   end)
 

@@ -40,10 +40,9 @@ describe("over HTTP/2", function()
     bench.cases(it, get, list)
   end
 
-  local broken = transport "http2_error"
-  -- What libcurl had not passed on when the stream or the connection broke is lost.
+  -- Whether a head or body that had come was passed on is chance, and libcurl's version.
+  local broken = transport "connection_lost"
   local lost = transport("connection_lost", { status = NONE, body = NONE })
-  local incomplete = transport "incomplete_answer"
 
   describe("a stream that is reset", function()
     cases({
@@ -53,13 +52,13 @@ describe("over HTTP/2", function()
       { "together with its headers", head() .. http2.reset(http2.INTERNAL_ERROR),
         both = broken },
       { "after its headers", head() .. PING, PONG, http2.reset(http2.INTERNAL_ERROR),
-        both = transport("http2_error", { status = 200 }) },
+        both = broken },
       { "in mid-body", head(LENGTH) .. http2.data(0, HALF) .. PING, PONG,
         http2.reset(http2.CANCEL),
-        both = transport("http2_error", { status = 200, body = HALF }) },
+        both = broken },
       { "in mid-body of no announced length", head() .. http2.data(0, HALF) .. PING, PONG,
         http2.reset(http2.INTERNAL_ERROR),
-        both = transport("http2_error", { status = 200, body = HALF }) },
+        both = broken },
       { "after a body with its length, which is whole", head(LENGTH) .. http2.data(0, DOCUMENT)
         .. PING, PONG, http2.reset(http2.CANCEL), both = state("canceled",
           { body = DOCUMENT }) },
@@ -69,7 +68,7 @@ describe("over HTTP/2", function()
       { "after a word without a length, which may be cut", head() .. http2.data(0, "42")
         .. PING, PONG, http2.reset(http2.CANCEL), both = broken },
       { "after no body without a length, which may be cut", head() .. PING, PONG,
-        http2.reset(http2.CANCEL), both = transport("http2_error", { status = 200 }) },
+        http2.reset(http2.CANCEL), both = broken },
       { "together with a whole answer", head(LENGTH) .. http2.data(0, DOCUMENT)
         .. http2.reset(http2.NO_ERROR), both = lost },
       { "after a whole answer", head() .. http2.data(END_STREAM, DOCUMENT)
@@ -83,24 +82,24 @@ describe("over HTTP/2", function()
     end
     cases {
       { "without having seen the request", HELLO .. goaway(0), HOLD, both = broken },
-      { "after the request", HELLO .. goaway(1), both = incomplete },
+      { "after the request", HELLO .. goaway(1), both = broken },
       { "in a huff", HELLO .. http2.goaway(0, http2.ENHANCE_YOUR_CALM), HOLD,
         both = broken },
       { "in mid-body", head(LENGTH) .. http2.data(0, HALF) .. goaway(1),
-        both = transport("incomplete_answer", { status = 200 }) },
+        both = broken },
       { "and still answers", HELLO .. goaway(1), http2.headers(END_HEADERS, 200)
         .. http2.data(END_STREAM, DOCUMENT), both = state "canceled" },
       { "after the answer", head() .. http2.data(END_STREAM, DOCUMENT) .. goaway(1),
         both = state "canceled" },
-      { "without a word", HELLO, both = incomplete },
+      { "without a word", HELLO, both = broken },
       { "by a reset", HELLO, RESET, both = lost },
       { "by a reset in mid-body", head(LENGTH) .. http2.data(0, HALF), RESET,
-        both = transport "connection_lost" },
-      { "before the settings", both = incomplete },
+        both = broken },
+      { "before the settings", both = broken },
       { "after the headers", head() .. PING, PONG,
-        both = transport("incomplete_answer", { status = 200 }) },
+        both = broken },
       { "in mid-body of no announced length", head() .. http2.data(0, "42") .. PING, PONG,
-        both = transport("incomplete_answer", { status = 200 }) },
+        both = broken },
     }
   end)
 
@@ -165,7 +164,7 @@ describe("over HTTP/2", function()
         { "x", ("y"):rep(16000) }), cancel = state "canceled", poll = state "unknown" },
       { "with headers without end", HELLO .. http2.frame(1, 0, 1, http2.field(":status", "200")),
         { endless = http2.frame(9, 0, 1, http2.field("x", ("y"):rep(1000))) },
-        both = transport "connection_lost" },
+        both = broken },
       { "of a body without end", head(), { endless = http2.data(0, (" "):rep(16000)) },
         options = { max_body = 50000 }, both = bench.protocol("body_too_large",
           { status = 200 }) },

@@ -232,4 +232,31 @@ describe("a location", function()
       end)
     end
   end)
+
+  describe("in several headers", function()
+    local function place(...)
+      peer:answer("HTTP/1.1 202 Accepted\r\n" .. table.concat({ ... }, "\r\n")
+        .. "\r\nContent-Length: 0\r\n\r\n")
+      return assert(peer:call(peer:client(), "cancel")).location
+    end
+    local function at(path)
+      return peer.endpoint .. path .. VERSION
+    end
+
+    it("is that of Azure-AsyncOperation, then Operation-Location, then Location", function()
+      local async, own, last = "Azure-AsyncOperation: /1", "Operation-Location: /2",
+        "Location: /3"
+      assert.equal(at "/1", place(last, own, async))
+      assert.equal(at "/1", place("azure-asyncoperation: /1", last))
+      assert.equal(at "/2", place(last, own))
+      assert.equal(at "/2", place("Azure-AsyncOperation: ", last, own))
+      assert.equal(at "/3", place(last))
+    end)
+
+    it("may be folded over two lines", function()
+      assert.equal(at "/1", place("Location:", " /1"))
+      assert.equal(at "/1", place("Location:  ", "\t /1", "X: y"))
+      assert.equal(at "/1", place("X: y", " Location: /2", "Location: /1"))
+    end)
+  end)
 end)

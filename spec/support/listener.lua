@@ -19,8 +19,10 @@ server:listen(1, function()
     local length = tonumber(head and head:match "\r\nContent%%-Length: (%%d+)" or 0)
     if not chunk or head and #rest >= length then
       socket:read_stop()
-      io.write(bytes)
-      socket:write(%q, function() socket:close() end)
+      socket:write(%q, function()
+        socket:close()
+        io.write(bytes)
+      end)
     end
   end)
 end)

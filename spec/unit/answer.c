@@ -41,7 +41,7 @@ static void test_header_names(void) {
                                       "no colon here\r\n",
                                       ": no name\r\n",
                                       NULL};
-  struct answer a = {0};
+  struct answer a = {.starts = 1};
   CHECK(feed_all(&a, lines) && a.status == 202 && !a.head_complete);
   CHECK(is(&a, HEADER_OPERATION_LOCATION, "/a"));
   CHECK(is(&a, HEADER_LOCATION, "/b"));
@@ -60,7 +60,7 @@ static void test_header_blocks(void) {
                                       "Location: /early\r\n", "\r\n", NULL};
   static const char *const final[] = {
       "HTTP/2 200 \r\n", "x-ms-correlation-id: c\r\n", "\r\n", NULL};
-  struct answer a = {0};
+  struct answer a = {.starts = 1};
   CHECK(feed_all(&a, early) && a.status == 103 && !a.head_complete);
   CHECK(feed_all(&a, final) && a.status == 200 && a.head_complete);
   CHECK(is(&a, HEADER_LOCATION, NULL));
@@ -77,7 +77,7 @@ static void test_header_blocks(void) {
 }
 
 static void test_status_lines(void) {
-  struct answer a = {0};
+  struct answer a = {.starts = 1};
   feed(&a, "HTTP/1.1 2\r\n");
   feed(&a, "HTTPS/1.1x200 OK\r\n");
   feed(&a, "ICY 200 OK 12345\r\n");
@@ -88,7 +88,7 @@ static void test_status_lines(void) {
 }
 
 static void test_endless_head(void) {
-  struct answer a = {0};
+  struct answer a = {.starts = 1};
   char line[200];
   size_t taken = 0;
   memset(line, 'x', sizeof line);
@@ -111,7 +111,7 @@ static size_t body(struct answer *a, const char *text) {
 }
 
 static void test_body(void) {
-  struct answer a = {0};
+  struct answer a = {.starts = 1};
   answer_reset(&a, false, 8);
   CHECK(body(&a, "1234") == 4 && body(&a, "") == 0 && body(&a, "5678") == 4);
   CHECK(holds(&a.body, "12345678") && a.stopped == STOPPED_NOT);
@@ -123,7 +123,7 @@ static void test_body(void) {
 /* ---- the request's start, and an answer used again ---- */
 
 static void test_start(void) {
-  struct answer a = {0};
+  struct answer a = {.starts = 1};
   answer_reset(&a, false, 1);
   CHECK(answer_start(&a) && answer_start(&a));
   CHECK(a.starts == 2 && a.stopped == STOPPED_NOT);
@@ -134,7 +134,7 @@ static void test_start(void) {
 }
 
 static void test_reset(void) {
-  struct answer a = {0};
+  struct answer a = {.starts = 1};
   const char *memory;
   answer_reset(&a, true, 100);
   feed(&a, "HTTP/1.1 200 OK\r\n");
@@ -153,7 +153,7 @@ static void test_reset(void) {
 /* ---- Retry-After ---- */
 
 static long long retry_after(const char *value, const char *date) {
-  struct answer a = {0};
+  struct answer a = {.starts = 1};
   char line[100];
   long long seconds;
   feed(&a, "HTTP/1.1 429 \r\n");
@@ -168,6 +168,43 @@ static long long retry_after(const char *value, const char *date) {
   seconds = answer_retry_after(&a);
   answer_free(&a);
   return seconds;
+}
+
+/* A line that begins with a space goes on with the one before. */
+static void test_folded_lines(void) {
+  static const char *const lines[] = {"HTTP/1.1 202 Accepted\r\n",
+                                      " location: /of nothing\r\n",
+                                      "Location: \r\n",
+                                      "\t /a\r\n",
+                                      " b \r\n",
+                                      "X: y\r\n",
+                                      " location: /of another\r\n",
+                                      "Location: /second\r\n",
+                                      " and more\r\n",
+                                      "Date: x\r\n",
+                                      "\r\n",
+                                      NULL};
+  struct answer a = {.starts = 1};
+  CHECK(feed_all(&a, lines));
+  CHECK(is(&a, HEADER_LOCATION, "/a b") && is(&a, HEADER_DATE, "x"));
+  answer_free(&a);
+}
+
+/* Before the request begins a proxy speaks. */
+static void test_proxy(void) {
+  static const char *const no[] = {"HTTP/1.1 407 No\r\n", "Retry-After: 7\r\n",
+                                   "\r\n", NULL};
+  static const char *const yes[] = {"HTTP/1.1 200 Established\r\n",
+                                    "Location: /x\r\n", "\r\n", NULL};
+  struct answer a = {0};
+  CHECK(feed_all(&a, no) && a.status == 407 && a.head_complete);
+  CHECK(is(&a, HEADER_RETRY_AFTER, "7"));
+  answer_start(&a);
+  CHECK(a.status == 0 && !a.head_complete && is(&a, HEADER_RETRY_AFTER, NULL));
+  answer_reset(&a, false, 100);
+  CHECK(feed_all(&a, yes) && a.status == 0 && !a.head_complete);
+  CHECK(is(&a, HEADER_LOCATION, NULL));
+  answer_free(&a);
 }
 
 static void test_retry_after(void) {
@@ -193,6 +230,8 @@ int main(void) {
   test_body();
   test_start();
   test_reset();
+  test_folded_lines();
+  test_proxy();
   test_retry_after();
   return report();
 }
