@@ -247,7 +247,7 @@ bool store_is_twice(const char *folder, const char *file);
 bool store_any(const char *folder, struct buffer *file);
 const char *store_folder(void);
 
-/* ---- location.c -------------------------------------------------------- */
+/* ---- url.c --------------------------------------------------------------- */
 
 enum verdict {
   VERDICT_OK,
@@ -260,19 +260,32 @@ enum verdict {
   VERDICT_NO_MEMORY
 };
 
-enum verdict origin_parse(const char *text, struct buffer *origin);
+bool url_has_forbidden_byte(const char *text);
+enum verdict url_verdict(CURLUcode code);
+enum verdict url_parse(CURLU *url, const char *text);
+enum verdict url_add_part(struct buffer *b, const char *before, CURLU *url,
+                          CURLUPart part, unsigned flags, const char *after);
+bool url_add_escaped(struct buffer *b, const char *text, size_t size);
+bool url_add_segment(struct buffer *b, const char *id, size_t size);
+char url_decode(const char *text, size_t size, size_t *taken);
+
+/* ---- origin.c ------------------------------------------------------------ */
+
+enum verdict origin_write(CURLU *url, struct buffer *b);
 bool origin_is_plain(const char *origin);
+enum verdict origin_check(const char *origin);
+enum verdict origin_parse(const char *text, struct buffer *origin);
 enum verdict origin_set(CURLU *url, const char *origin);
+enum verdict origin_check_proxy(const char *text);
+
+/* ---- location.c ---------------------------------------------------------- */
+
 size_t location_base(const char *base, const char *text);
 enum verdict location_parse(const char *text, struct buffer *url,
                             size_t *origin);
 enum verdict location_aim(const char *text, const char *base,
                           const char *origin, const char *api_version,
                           struct buffer *found);
-bool location_add_escaped(struct buffer *b, const char *text, size_t size);
-bool location_add_segment(struct buffer *b, const char *id, size_t size);
-enum verdict location_check_proxy(const char *text);
-char location_decode(const char *text, size_t size, size_t *taken);
 const char *location_segment_after(const char *location, const char *name,
                                    size_t *size);
 
@@ -529,8 +542,12 @@ typedef void check_option(lua_State *L, const char *name, void *field);
 
 check_option check_string, check_header_value, check_boolean, check_callable,
     check_size, check_count, check_seconds, check_time, check_endpoint,
-    check_token, check_token_variable, check_emails, check_headers,
-    check_all_headers, check_proxy, check_http_version;
+    check_token, check_token_variable, check_emails, headers_check, check_proxy,
+    check_http_version;
+
+/* ---- headers.c ----------------------------------------------------------- */
+
+check_option headers_check, headers_check_all;
 
 /* ---- settings.c ---------------------------------------------------------- */
 
@@ -606,6 +623,7 @@ bool exchange_is_passing(int status);
 bool exchange_add_segment(lua_State *L, struct buffer *b, int index);
 bool exchange_write_url(lua_State *L, struct buffer *url, const char *tail,
                         int id, const char *filter);
+void exchange_set_offer(lua_State *L, int table);
 void exchange_set_ids(lua_State *L, int table, const struct transfer *t);
 void exchange_set_pause(lua_State *L, int table, const struct transfer *t);
 void exchange_set_location(lua_State *L, struct request *r);
@@ -628,6 +646,10 @@ void failure_from_verdict(lua_State *L, struct request *r,
 void failure_from_url(lua_State *L, struct request *r, enum verdict verdict);
 void failure_from_transfer(lua_State *L, struct request *r);
 void failure_from_status(lua_State *L, struct request *r);
+
+/* ---- list.c -------------------------------------------------------------- */
+
+bool list_keep(lua_State *L, struct transfer *t, const char *filter);
 
 /* ---- response.c ---------------------------------------------------------- */
 

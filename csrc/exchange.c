@@ -36,19 +36,28 @@ void exchange_set_pause(lua_State *L, int table, const struct transfer *t) {
     table_set_integer(L, table, "retry_after", seconds);
 }
 
+/* Sets `publisher` and `offer` to those of the call. */
+void exchange_set_offer(lua_State *L, int table) {
+  lua_pushvalue(L, SLOT_FIRST);
+  lua_setfield(L, table, "publisher");
+  lua_pushvalue(L, SLOT_SECOND);
+  lua_setfield(L, table, "offer");
+}
+
+/* Whether an answer brings no document. */
+
 /* ---- URLs of our own ---- */
 
 /* Appends "/" and the id at a stack index as one path segment. */
 bool exchange_add_segment(lua_State *L, struct buffer *b, int index) {
   size_t size;
   const char *id = lua_tolstring(L, index, &size);
-  return location_add_segment(b, id, size);
+  return url_add_segment(b, id, size);
 }
 
 /* Appends the name and the value, percent-encoded. */
 static bool add_pair(struct buffer *url, const char *name, const char *value) {
-  return buffer_add(url, name) &&
-         location_add_escaped(url, value, strlen(value));
+  return buffer_add(url, name) && url_add_escaped(url, value, strlen(value));
 }
 
 /* Writes the URL of the call's offer and `tail`, then of the id at the stack

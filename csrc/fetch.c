@@ -67,8 +67,7 @@ static void check_token_parameters(lua_State *L) {
 }
 
 static bool add_pair(struct buffer *form, const char *name, const char *value) {
-  return buffer_add(form, name) &&
-         location_add_escaped(form, value, strlen(value));
+  return buffer_add(form, name) && url_add_escaped(form, value, strlen(value));
 }
 
 /* The form of v1, which Microsoft documents for a service principal. */

@@ -23,7 +23,7 @@ static void push_decoded(lua_State *L, const char *text, size_t size) {
   luaL_Buffer out;
   luaL_buffinit(L, &out);
   for (; size; text += taken, size -= taken)
-    luaL_addchar(&out, location_decode(text, size, &taken));
+    luaL_addchar(&out, url_decode(text, size, &taken));
   luaL_pushresult(&out);
 }
 
@@ -54,14 +54,6 @@ static void set_names(lua_State *L) {
   lua_pop(L, 1);
 }
 
-static void set_offer(lua_State *L, int table) {
-  lua_pushvalue(L, SLOT_FIRST);
-  lua_setfield(L, table, "publisher");
-  lua_pushvalue(L, SLOT_SECOND);
-  lua_setfield(L, table, "offer");
-}
-
-/* Whether an answer brings no document. */
 static bool is_blank(const struct answer *a) {
   const char *text;
   if (a->body.length == 0)
@@ -123,7 +115,7 @@ static bool build_cancel(lua_State *L, struct request *r) {
   set_exchange(L, t);
   exchange_set_location(L, r);
   set_names(L);
-  set_offer(L, SLOT_TABLE);
+  exchange_set_offer(L, SLOT_TABLE);
   operation_set_state(L, SLOT_TABLE, status == 200 ? CANCELED : ACCEPTED);
   return true;
 }
@@ -231,7 +223,7 @@ static bool build_status(lua_State *L, struct request *r) {
   if (!json_decode(L, SLOT_TOP + 1))
     return fail_json(L, r);
   set_exchange(L, r->transfer);
-  set_offer(L, SLOT_TABLE);
+  exchange_set_offer(L, SLOT_TABLE);
   operation_set_state(L, SLOT_TABLE, UNKNOWN);
   operation_remember(L, SLOT_TABLE);
   if (operation_to_object(L))
@@ -243,60 +235,10 @@ static bool build_status(lua_State *L, struct request *r) {
 
 /* ---- the list ---- */
 
-/* Gives the item at `item`, whose id is on top of the stack, its location. The
- * list itself names none; this form is documented for the operation call. */
-static bool set_item_location(lua_State *L, struct buffer *url, int item) {
-  if (!exchange_write_url(L, url, "/operations", lua_gettop(L), NULL))
-    return false;
-  lua_pushlstring(L, url->data, url->length);
-  lua_setfield(L, item, "location");
-  return true;
-}
-
-/* Replaces the object on top of the stack by the operation it describes. False:
- * out of memory. */
-static bool to_item(lua_State *L, struct transfer *t) {
-  int object = lua_gettop(L), item = object + 1;
-  const char *word = "submissionState";
-  lua_createtable(L, 0, 12);
-  lua_pushvalue(L, object);
-  if (table_get(L, object, word) != LUA_TSTRING)
-    word = "status";
-  lua_pop(L, 1);
-  operation_read(L, item, word);
-  lua_setfield(L, item, "document");
-  table_set_boolean(L, item, "changed", true);
-  set_offer(L, item);
-  table_get(L, item, "id");
-  if (!check_id_fault(L, -1) && !set_item_location(L, &t->location, item))
-    return false;
-  lua_settop(L, item);
-  operation_set_type(L, item);
-  lua_replace(L, object);
-  return true;
-}
-
 /* lua-cjson makes the same empty table of [] and {}: the text decides. */
 static bool is_array(const struct answer *a) {
   const char *text = json_start(a->body.data);
   return text[strspn(text, " \t\r\n")] == '[';
-}
-
-/* Fills the table with what matches of the array on top of the stack. False:
- * out of memory. */
-static bool keep_items(lua_State *L, struct transfer *t, const char *filter) {
-  int array = lua_gettop(L);
-  lua_Integer count = (lua_Integer)lua_rawlen(L, array), kept = 0;
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_settop(L, array);
-    if (lua_rawgeti(L, array, i) != LUA_TTABLE)
-      continue;
-    if (!to_item(L, t))
-      return false;
-    if (operation_matches(L, filter))
-      lua_rawseti(L, SLOT_TABLE, ++kept);
-  }
-  return true;
 }
 
 static bool build_list(lua_State *L, struct request *r) {
@@ -309,7 +251,7 @@ static bool build_list(lua_State *L, struct request *r) {
   if (!is_array(a))
     return fail_protocol(L, r, "unexpected_document",
                          "the list is not an array");
-  if (keep_items(L, r->transfer, exchange_settings(L)->status))
+  if (list_keep(L, r->transfer, exchange_settings(L)->status))
     return true;
   lua_newtable(L);
   lua_replace(L, SLOT_TABLE);

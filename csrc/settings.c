@@ -35,7 +35,7 @@ static const struct option options[] = {
     {"timeout", check_seconds, FIELD(timeout), EVERYWHERE, false},
     {"connect_timeout", check_seconds, FIELD(connect_timeout), EVERYWHERE,
      true},
-    {"headers", check_headers, FIELD(headers), EVERYWHERE, false},
+    {"headers", headers_check, FIELD(headers), EVERYWHERE, false},
     {"user_agent", check_header_value, FIELD(user_agent), EVERYWHERE, false},
     {"client_request_id", check_header_value, FIELD(client_request_id),
      EVERYWHERE, false},
@@ -201,7 +201,7 @@ void settings_with_headers(lua_State *L, int base) {
   int headers = lua_gettop(L);
   struct settings *s = push_derived(L, base);
   lua_pushvalue(L, headers);
-  check_all_headers(L, "headers", &s->headers);
+  headers_check_all(L, "headers", &s->headers);
   lua_setfield(L, -2, "headers");
   lua_pop(L, 1);
   lua_remove(L, headers);

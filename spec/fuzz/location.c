@@ -99,11 +99,11 @@ static void check_id(const char *id, size_t size) {
   const char *at;
   size_t left, taken;
   CHECK(buffer_add(&path, "https://a.example/operations"));
-  CHECK(location_add_segment(&path, id, size));
+  CHECK(url_add_segment(&path, id, size));
   at = location_segment_after(path.data, "operations", &left);
   CHECK(at);
   for (size_t i = 0; i < size; i++, at += taken, left -= taken)
-    CHECK(left && location_decode(at, left, &taken) == id[i]);
+    CHECK(left && url_decode(at, left, &taken) == id[i]);
   CHECK(!left);
   buffer_free(&path);
 }
