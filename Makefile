@@ -1,4 +1,5 @@
 LUA = lua5.4
+CLEAN = spec/clean.sh
 LUAROCKS = luarocks --lua-version 5.4
 LUA_INCDIR = $(shell $(LUAROCKS) config variables.LUA_INCDIR)
 LUA_LIB = lua5.4
@@ -14,7 +15,7 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 .PHONY: all demo test check lint unit gc locale asan poll valgrind oom tsan bench clean
-.PHONY: fuzz soak monkey network release gnutls matrix
+.PHONY: fuzz soak monkey network offline release gnutls matrix
 .PHONY: packages-demo packages-test packages-check packages-bench
 
 all: lua_modules/.built
@@ -46,11 +47,11 @@ demo: packages-demo lua_modules/.built
 
 # SPECS: only these files.
 test: packages-test lua_modules/.built
-	$(LUA) spec/run.lua $(SPECS)
+	$(CLEAN) $(LUA) spec/run.lua $(SPECS)
 
 # Everything that CI does.
 STAGES = lint $(if $(UNITS),unit) test gc locale asan monkey poll valgrind oom \
-	tsan fuzz soak network
+	tsan fuzz soak network offline
 check: packages-check
 	@.ci/tally $(STAGES:%="$(MAKE) %")
 
@@ -63,12 +64,12 @@ SUITE = spec/run.lua --exclude-pattern=packaging_spec \
 	--exclude-pattern=release_spec -o gtest
 
 gc: packages-test lua_modules/.built
-	CPP_TEST_GC=1 $(LUA) $(SUITE)
+	CPP_TEST_GC=1 $(CLEAN) $(LUA) $(SUITE)
 
 asan: packages-test build/asan/.built build/asan/forget_preload.so
 	PATH="$(CURDIR)/.ci/asan:$$PATH" CPP_TREE=build/asan \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	lua5.4 $(SUITE)
+	$(CLEAN) lua5.4 $(SUITE)
 
 # Games at random, each from a seed that it prints; see spec/hostile/monkey/run.lua.
 GAMES = 500
@@ -84,17 +85,17 @@ build/asan/forget_preload.so: .ci/asan/forget_preload.c
 
 # Decimal comma, and an i without a dot. LOCPATH: nothing of the system's changes.
 locale: packages-check lua_modules/.built build/locale/tr_TR.UTF-8
-	LOCPATH="$(CURDIR)/build/locale" CPP_TEST_LOCALE=tr_TR.UTF-8 $(LUA) $(SUITE)
+	LOCPATH="$(CURDIR)/build/locale" CPP_TEST_LOCALE=tr_TR.UTF-8 $(CLEAN) $(LUA) $(SUITE)
 
 build/locale/tr_TR.UTF-8:
 	@mkdir -p $(@D)
 	localedef -i tr_TR -f UTF-8 $@
 
 poll: packages-test build/poll/.built
-	CPP_TREE=build/poll $(LUA) $(SUITE)
+	CPP_TREE=build/poll $(CLEAN) $(LUA) $(SUITE)
 
 gnutls: packages-check build/gnutls/.built
-	CPP_TREE=build/gnutls $(LUA) $(SUITE)
+	CPP_TREE=build/gnutls $(CLEAN) $(LUA) $(SUITE)
 
 # The specs that are named after a file in csrc/, and the client's folder.
 VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full \
@@ -103,7 +104,7 @@ C_SPECS = $(wildcard $(patsubst csrc/%.c,spec/%_spec.lua,$(wildcard csrc/*.c)) \
 	spec/client/*_spec.lua)
 
 valgrind: packages-check build/valgrind/.built
-	CPP_TREE=build/valgrind $(VALGRIND) $(LUA) $(SUITE) $(C_SPECS)
+	CPP_TREE=build/valgrind $(CLEAN) $(VALGRIND) $(LUA) $(SUITE) $(C_SPECS)
 
 # C programs that end with the line `N passed, N failed`. From an archive the
 # linker takes the files that a program needs.
@@ -170,12 +171,12 @@ build/fuzz/%: spec/fuzz/%.c build/fuzz/csrc.a $(wildcard spec/fuzz/*.h)
 # 2,000 cancels over a wire that breaks, and 200,000 polls: each in a process
 # of its own, for what the first frees would hide a leak of the second.
 soak: packages-check lua_modules/.built
-	@.ci/tally "$(LUA) $(SUITE) spec/soak/cancels.lua" \
-		"$(LUA) $(SUITE) spec/soak/polls.lua"
+	@.ci/tally "$(CLEAN) $(LUA) $(SUITE) spec/soak/cancels.lua" \
+		"$(CLEAN) $(LUA) $(SUITE) spec/soak/polls.lua"
 
 # In network and mount namespaces, which root may make.
 network: packages-check lua_modules/.built
-	$(LUA) $(SUITE) spec/network/link.lua spec/network/store.lua
+	$(CLEAN) $(LUA) $(SUITE) spec/network/link.lua spec/network/store.lua
 
 # The README's commands in fresh roots of Debian: see .ci/matrix. ARM=1: of arm64
 # too, where binfmt_misc has it. sid moves daily: it is told, and fails nothing.
@@ -185,6 +186,10 @@ matrix: packages-check
 
 matrix-%: packages-check
 	@.ci/matrix $*
+
+# The suite where there is no network but loopback.
+offline: packages-check lua_modules/.built
+	@spec/offline.sh $(CLEAN) $(LUA) $(SUITE)
 
 packages-demo packages-test packages-check packages-bench: packages-%:
 	@.ci/packages $*

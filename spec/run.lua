@@ -3,6 +3,19 @@
 -- CPP_TREE names another LuaRocks tree to take it from than lua_modules;
 -- CPP_TEST_GC=1 keeps the garbage collector at work all the time;
 -- CPP_TEST_LOCALE sets a locale, as a host may.
+-- It runs itself again in the environment that clean.sh makes, unless it is there.
+
+if not os.getenv "CPP_TEST_CLEAN" then
+  local words, first = {}, 0
+  while arg[first - 1] do
+    first = first - 1
+  end
+  for i = first, #arg do
+    table.insert(words, "'" .. arg[i]:gsub("'", "'\\''") .. "'")
+  end
+  local _, how, status = os.execute("exec sh spec/clean.sh " .. table.concat(words, " "))
+  os.exit(how == "signal" and 128 + status or status, true)
+end
 
 -- Busted may be a rock. What is tested may not: an installed version would
 -- hide the one just built, so LuaRocks' searcher comes last.
