@@ -514,7 +514,7 @@ describe("step.sh", function()
   end
 end)
 
--- The shell scripts in a YAML file, in order: what is indented below `run: |`.
+-- The shell scripts in a YAML file, in order: what is indented below `run: |` and the like.
 local function scripts(path)
   local found, script, indent = {}, nil, nil
   for line in io.lines(path) do
@@ -523,7 +523,7 @@ local function scripts(path)
     end
     if script then
       table.insert(script, line)
-    elseif line:find "^[ -]*%l+: |$" then
+    elseif line:find "^[ -]*%a+: |$" then
       script, indent = {}, #line:match "^[ -]*"
       table.insert(found, script)
     end
@@ -534,11 +534,33 @@ local function scripts(path)
   return found
 end
 
+-- `route`: as the emulator calls it; `gives`: what the system itself sets of its variables.
 local SYSTEMS = {
-  { file = "github-actions.yml", bash = "bash -e", answer = "may_publish=%s\n" },
-  { file = "azure-pipelines.yml", bash = "bash",
-    answer = "##vso[task.setvariable variable=may_publish;isOutput=true]%s\n" },
+  { file = "github-actions.yml", bash = "bash -e", answer = "may_publish=%s\n",
+    route = "github",
+    gives = { "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN" } },
+  { file = "azure-pipelines.yml", bash = "bash", route = "pipelines",
+    answer = "##vso[task.setvariable variable=may_publish;isOutput=true]%s\n",
+    gives = { "SYSTEM_OIDCREQUESTURI", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID",
+      "AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_TENANT_ID" } },
 }
+
+-- The service of these cases is what its emulator's start says, not any system's.
+local OURS = { CPP_ENDPOINT = true, SSL_CERT_FILE = true, AZURE_AUTHORITY_HOST = true }
+
+-- What a step knows: what its system sets and, with the system's values, what the file
+-- names in its `env:`.
+local function step_variables(system)
+  local known = { CPP_TOKEN = "" }
+  local text = read("examples/" .. system.file)
+  local set = table.concat(system.gives, " ")
+  for name, value in pairs(portal:environment(system.route)) do
+    if OURS[name] or set:find(name, 1, true) or text:find("\n +" .. name .. ": ") then
+      known[name] = value
+    end
+  end
+  return known
+end
 
 for _, system in ipairs(SYSTEMS) do
   describe(system.file, function()
@@ -554,9 +576,10 @@ for _, system in ipairs(SYSTEMS) do
     -- As the system does: in a folder of its own, with what `env:` says.
     local function step(script, offer)
       local path = write("step", "cd " .. shell.quote(folder) .. "\n" .. script)
-      local output, status = run(system.bash .. " " .. path, {
-        PUBLISHER = "contoso", OFFER = offer or "", GITHUB_OUTPUT = write("output", ""),
-      })
+      local variables = step_variables(system)
+      variables.PUBLISHER, variables.OFFER = "contoso", offer or ""
+      variables.GITHUB_OUTPUT = write("output", "")
+      local output, status = run(system.bash .. " " .. path, variables)
       return output .. read(folder .. "/output"), status
     end
 
@@ -573,6 +596,15 @@ for _, system in ipairs(SYSTEMS) do
         "sudo luarocks .* install vendor/cloud%-partner%-portal%-%d+%.%d+%.%d+%-1%.src%.rock\n",
         output)
       assert.equal(0, status)
+    end)
+
+    it("names no secret, and takes the system's own identity", function()
+      local text = read("examples/" .. system.file)
+      assert.is_nil(text:find "secrets%." or text:find "CLIENT_SECRET" or text:find "CPP_TOKEN")
+      local before = portal:ledger()[system.route]
+      local output, status = step(cancel, new_offer())
+      assert.equal(0, status, output)
+      assert.equal(before + 1, portal:ledger()[system.route])
     end)
 
     it("lets a publish follow a cancel", function()
