@@ -13,7 +13,8 @@ enum user_value {
   WAIT,
   HANDED,
   REJECTED,
-  USER_VALUES = REJECTED
+  ASKING,
+  USER_VALUES = ASKING
 };
 
 /* The client at a stack index, in whatever state. */
@@ -77,15 +78,40 @@ void client_set_rejected(lua_State *L, int index, const char *token) {
   lua_setiuservalue(L, index, REJECTED);
 }
 
+/* The call of this coroutine whose token function runs is to end by then, and
+ * so is what that function asks for; 0: none does. */
+void client_set_asking(lua_State *L, int index, double deadline) {
+  lua_getiuservalue(L, index, ASKING);
+  lua_pushthread(L);
+  if (deadline > 0)
+    lua_pushnumber(L, deadline);
+  else
+    lua_pushnil(L);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+/* Seconds for what is asked on this coroutine, of `timeout`: no more than is
+ * left of the call whose token function asks. In whole milliseconds. */
+double client_time(lua_State *L, int index, double timeout) {
+  double left = HUGE_VAL;
+  lua_getiuservalue(L, index, ASKING);
+  lua_pushthread(L);
+  if (lua_rawget(L, -2) == LUA_TNUMBER)
+    left = fmax(0, lua_tonumber(L, -1) - process_clock());
+  lua_pop(L, 2);
+  return left < timeout ? ceil(left * 1000) / 1000 : timeout;
+}
+
 /* Pushes the settings of the client at a stack index. */
 void client_push_settings(lua_State *L, int index) {
   lua_getiuservalue(L, index, SETTINGS);
 }
 
-static void new_handed(lua_State *L) {
+static void push_weak(lua_State *L, const char *mode) {
   lua_newtable(L);
   lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
+  lua_pushstring(L, mode);
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
 }
@@ -105,8 +131,10 @@ int client_new(lua_State *L) {
   settings_push(L, lua_gettop(L), "wait");
   lua_setiuservalue(L, client, WAIT);
   lua_setiuservalue(L, client, SETTINGS);
-  new_handed(L);
+  push_weak(L, "v");
   lua_setiuservalue(L, client, HANDED);
+  push_weak(L, "k");
+  lua_setiuservalue(L, client, ASKING);
   c->closed = false;
   return 1;
 }
@@ -229,12 +257,13 @@ static int swap_wait(lua_State *L) {
 }
 
 /* client:option("timeout" | "trace") --> seconds | function or nil; what policy
- * must know to keep to a client's options while it sets some for a call */
+ * must know to keep to a client's options while it sets some for a call, and,
+ * in a token function, to the time of the call that asks */
 static int option(lua_State *L) {
   static const char *const names[] = {"timeout", "trace", NULL};
   const struct client *c = client_check(L, 1);
   if (luaL_checkoption(L, 2, NULL, names) == 0) {
-    lua_pushnumber(L, c->settings->timeout);
+    lua_pushnumber(L, client_time(L, 1, c->settings->timeout));
     return 1;
   }
   client_push_settings(L, 1);

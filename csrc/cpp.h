@@ -432,6 +432,7 @@ struct request {
   struct transfer *transfer;       /* borrowed from the client; NULL: none */
   struct request *previous, *next; /* in the client's list for `progress` */
   double deadline;                 /* on process_clock */
+  double timeout;                  /* the seconds until then, at first */
   enum purpose purpose;
   enum progress progress;
   enum cause cause;
@@ -441,6 +442,7 @@ struct request {
   CURLMcode multi; /* what libcurl said where its multi handle failed */
   bool failed;     /* the table of the call holds an error */
   bool handed;     /* a wait function has seen the userdata */
+  bool asking;     /* its token function runs */
   bool launched;   /* libcurl has been asked to do it */
   bool collected;  /* a collection was run to free descriptors for it */
   const struct settings *settings; /* of the call; NULL: a sleep has none */
@@ -570,6 +572,8 @@ void client_check_owner(lua_State *L, const struct client *c);
 void client_push_settings(lua_State *L, int index);
 bool client_push_wait(lua_State *L, int index, struct request *r, int request);
 void client_push_rejected(lua_State *L, int index);
+void client_set_asking(lua_State *L, int index, double deadline);
+double client_time(lua_State *L, int index, double timeout);
 void client_set_rejected(lua_State *L, int index, const char *token);
 void client_add_methods(lua_State *L, const luaL_Reg *methods);
 

@@ -29,6 +29,11 @@ static int request_close(lua_State *L) {
   if (c && !engine_is_foreign(c))
     engine_leave(c, r);
   r->client = NULL;
+  if (r->asking) { /* its token function raised, or was closed */
+    lua_getiuservalue(L, 1, 1);
+    client_set_asking(L, lua_gettop(L), 0);
+    r->asking = false;
+  }
   return 0;
 }
 
@@ -77,7 +82,8 @@ struct request *request_open(lua_State *L, enum purpose purpose) {
   struct request *r = request_push(L, purpose);
   r->post = purpose == TO_CANCEL || purpose == TO_TOKEN;
   r->settings = exchange_settings(L);
-  r->deadline = process_clock() + r->settings->timeout;
+  r->timeout = client_time(L, SLOT_CLIENT, r->settings->timeout);
+  r->deadline = process_clock() + r->timeout;
   lua_createtable(L, 0, 16);
   return r;
 }
@@ -245,6 +251,8 @@ static int token_given(lua_State *L, int status, lua_KContext context) {
   const char *fault;
   (void)status, (void)context;
   client_check_owner(L, request_of(L)->client);
+  client_set_asking(L, SLOT_CLIENT, 0);
+  request_of(L)->asking = false;
   lua_settop(L, SLOT_TOP + 2);
   if (request_of(L)->client->closed)
     return refuse_closed(L);
@@ -272,6 +280,8 @@ static int ask_token(lua_State *L) {
   settings_push(L, SLOT_SETTINGS, "token");
   lua_pushvalue(L, SLOT_CLIENT);
   client_push_rejected(L, SLOT_CLIENT);
+  client_set_asking(L, SLOT_CLIENT, request_of(L)->deadline);
+  request_of(L)->asking = true;
   lua_callk(L, 2, 2, 0, token_given);
   return token_given(L, LUA_OK, 0);
 }

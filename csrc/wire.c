@@ -155,7 +155,7 @@ static void set_timeout(lua_State *L, const struct answer *a, double seconds) {
 static bool set_cause(lua_State *L, struct request *r) {
   switch (r->cause) {
   case CAUSE_TIMEOUT:
-    set_timeout(L, answer_of(r), r->settings->timeout);
+    set_timeout(L, answer_of(r), r->timeout);
     return true;
   case CAUSE_CLOSED:
     error_set(L, SLOT_TABLE, "closed", "closed",

@@ -17,7 +17,8 @@
 --- What the option `token` may be, if no string: called once per exchange, it
 --- returns the token, or nil and why there is none (a text, or an error, whose
 --- code, message and retryable the call's own error then carries). It may
---- yield and may call the client. `rejected` is the token that last got a 401
+--- yield and may call the client, which gives it no more time than is left of the
+--- call. `rejected` is the token that last got a 401
 --- on this client: a cache must not give that one again.
 ---@alias cpp.token_function
 ---| fun(client: cpp.client, rejected: string?): string?, string|cpp.error?
@@ -378,6 +379,7 @@
 ---| "credential_incomplete" # credential: a variable is missing; the message names it
 ---| "invalid_variable" # credential: a variable holds what cannot be; the message names it
 ---| "rejected_again" # credential: the renewed token is the one that was rejected
+---| "login_timeout" # credential: another call logs in, and has not ended in time
 ---| "az_not_found" # credential: the Azure CLI is not installed
 ---| "az_failed" # credential: the Azure CLI gave no token; the message is its own
 ---| "az_timeout" # credential: the Azure CLI gave none within the client's timeout
@@ -595,7 +597,8 @@ function client:finished() end
 function client:wait(fn) end
 
 --- An option of the client's, for policy that sets some for a call: `timeout` in
---- seconds, or `trace`, nil where it was not given.
+--- seconds (in a token function, what is left of the call that asks, if that is
+--- less), or `trace`, nil where it was not given.
 ---@overload fun(self: cpp.client, name: "trace"): cpp.trace_function|nil
 ---@param name "timeout"
 ---@return number

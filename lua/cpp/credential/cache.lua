@@ -143,9 +143,9 @@ function Flight:__close()
   end
 end
 
-local function take_off(state)
+local function take_off(state, began)
   local by = setmetatable({ (coroutine.running()) }, { __mode = "v" })
-  local flight = setmetatable({ by = by, state = state }, Flight)
+  local flight = setmetatable({ by = by, state = state, began = began }, Flight)
   state.flight = flight
   return flight
 end
@@ -161,8 +161,8 @@ local function make_do(state, client, rejected, err)
 end
 
 local function fetch(state, client, rejected)
-  local flight <close> = take_off(state)
   local began = client:now()
+  local flight <close> = take_off(state, began)
   state.refusal = nil
   local answer, err = state.fetch(client)
   if not answer then
@@ -197,13 +197,21 @@ local function failure_for_others(flight)
   return err
 end
 
+-- When the call that asks must have its token; a plain table has all the time.
+local function end_of_call(client)
+  return client.option and client:now() + client:option "timeout" or math.huge
+end
+
 -- Waits for somebody else's fetch.
 -- @return any|nil  why there is no token
 local function await(state, client)
-  local flight, give_up_at = state.flight, client:now() + PATIENCE
+  local flight, end_at = state.flight, end_of_call(client)
   while state.flight == flight and is_fetching(state) do
-    if client:now() >= give_up_at then
+    if client:now() >= flight.began + PATIENCE then
       state.flight = nil
+    elseif client:now() >= end_at then
+      return select(2, fault.refuse("login_timeout",
+        "the login of another call has not ended within the timeout", true))
     else
       local _, closed = nap(client)
       if closed then

@@ -1,0 +1,112 @@
+-- The time of a call is that of its token function too.
+local bench = require "spec.support.bench"
+local credential = require "cpp.credential"
+
+local portal
+
+setup(function()
+  portal = bench.start()
+end)
+teardown(function()
+  portal:close()
+end)
+after_each(function()
+  portal:reset()
+end)
+
+local PORTAL = { "tenant", "client_id", "client_secret", "authority" }
+
+local function parameters()
+  local given = {}
+  for _, name in ipairs(PORTAL) do
+    given[name] = portal.portal[name]
+  end
+  return given
+end
+
+describe("a token function", function()
+  it("is told what is left of the call that asks", function()
+    local client, seen = portal:client { timeout = 50 }, {}
+    local function token(self)
+      self:sleep(0.01)
+      table.insert(seen, self:option "timeout")
+      return portal.portal.token
+    end
+    assert(client:status("contoso", "vm", { token = token, timeout = 9 }))
+    assert(client:status("contoso", "vm", { token = token }))
+    assert.is_true(seen[1] > 1 and seen[1] < 9)
+    assert.is_true(seen[2] > 9 and seen[2] < 50)
+    assert.equal(50, client:option "timeout")
+  end)
+
+  it("leaves nothing of that behind when it fails or is closed", function()
+    local client = portal:client { timeout = 50 }
+    assert.error_matches(function()
+      client:status("contoso", "vm", { timeout = 9, token = function() error "mine" end })
+    end, "mine")
+    assert.equal(50, client:option "timeout")
+    client:status("contoso", "vm", { timeout = 9, token = function() return nil, "no" end })
+    assert.equal(50, client:option "timeout")
+    local thread = coroutine.wrap(function()
+      local inner = coroutine.create(function()
+        client:status("contoso", "vm", { timeout = 9, token = coroutine.yield })
+      end)
+      coroutine.resume(inner)
+      coroutine.close(inner)
+      return client:option "timeout"
+    end)
+    assert.equal(50, thread())
+  end)
+
+  it("is another's in another coroutine", function()
+    local client, seen = portal:client { timeout = 50 }, {}
+    local threads = {}
+    for i = 1, 3 do
+      threads[i] = coroutine.create(function()
+        client:status("contoso", "vm", { timeout = 10 * i, token = function(self)
+          coroutine.yield()
+          seen[i] = self:option "timeout"
+          return nil, "enough"
+        end })
+      end)
+      assert(coroutine.resume(threads[i]))
+    end
+    assert.equal(50, client:option "timeout")
+    for i = 1, 3 do
+      assert(coroutine.resume(threads[i]))
+      assert.is_true(seen[i] > 10 * i - 9 and seen[i] <= 10 * i)
+    end
+  end)
+
+  it("fetches within it", function()
+    portal:faults({ on = "token", times = -1, delay = 3600 })
+    local client = portal:client { timeout = 50 }
+    local given = parameters()
+    local _, err = client:status("contoso", "vm", { timeout = 0.2, token = function(self)
+      return self:fetch_token(given)
+    end })
+    assert.same({ "credential", "timeout", true, false },
+      { err.kind, err.code, err.retryable, err.sent })
+    assert.matches("^no answer within 0%.%d+ seconds", err.message)
+  end)
+
+  it("waits for another's login within it", function()
+    portal:faults({ on = "token", times = -1, delay = 3600 })
+    local token = credential.client_secret(parameters())
+    local client = portal:client { timeout = 50, token = token }
+    local thread = bench.begin(client, "status", "contoso", "vm")
+    local _, err = client:status("contoso", "vm", { timeout = 0.2 })
+    assert.same({ "credential", "login_timeout", true }, { err.kind, err.code, err.retryable })
+    assert(coroutine.close(thread))
+  end)
+
+  it("runs az within it", function()
+    local az = require "spec.support.az".new()
+    finally(function() az:close() end)
+    az:is "sleep 60"
+    local client = portal:client { timeout = 50, token = credential.azure_cli() }
+    local _, err = client:status("contoso", "vm", { timeout = 1.5 })
+    assert.same({ "credential", "az_timeout", true }, { err.kind, err.code, err.retryable })
+    assert.equal("az gave no token within 1 s", err.message)
+  end)
+end)
