@@ -1,7 +1,8 @@
 -- A token as people have it, wherever it comes from.
 local cpp = require "cpp"
 local bearer = require "cpp.bearer"
-local support = require "spec.support.portal"
+local child = require "spec.support.child"
+local harness = require "spec.support.harness"
 
 local MARK = "\u{FEFF}"
 
@@ -28,20 +29,20 @@ local function shown(text)
   return (("%q"):format(text):gsub("[\n\r%z\128-\255]", "?"))
 end
 
-local portal, client
+local here, client
 
-support.share(setup, before_each, teardown, function(given, new_client)
-  portal, client = given, new_client
+harness.share(setup, before_each, teardown, function(given, new_client)
+  here, client = given, new_client
 end)
 
 -- The state that a poll tells, or the error, with this token where it is taken from.
 local PLACES = {
   option = function(text)
-    local good, result, err = pcall(client.poll, client, portal.location, { token = text })
+    local good, result, err = pcall(client.poll, client, here.location, { token = text })
     return good and (result and result.state or err.message) or result, "option 'token'"
   end,
   ["function"] = function(text)
-    local result, err = client:poll(portal.location, { token = function() return text end })
+    local result, err = client:poll(here.location, { token = function() return text end })
     assert.is_true(result ~= nil or err.kind == "credential" and err.code == "invalid_token")
     return result and result.state or err.message, "the token function's token"
   end,
@@ -51,7 +52,7 @@ for place, try in pairs(PLACES) do
   describe("a token from the " .. place, function()
     for _, frame in ipairs(RIGHT) do
       it("is taken out of " .. shown(frame), function()
-        local text = frame:gsub("%%s", portal.token)
+        local text = frame:gsub("%%s", here.token)
         assert.equal("canceled", (try(text)))
       end)
     end
@@ -62,7 +63,7 @@ for place, try in pairs(PLACES) do
         local message, name = try(text)
         assert.is_truthy(message:find(name .. " " .. why, 1, true), message)
         assert.is_nil(message:find("cret", 1, true))
-        assert.equal(0, #portal:entries())
+        assert.equal(0, #here:entries())
       end)
     end
   end)
@@ -75,13 +76,13 @@ describe("a token from CPP_TOKEN", function()
     print(operation and operation.state or err.kind .. " " .. err.message)]]
 
   local function try(text, options)
-    return support.child(SCRIPT:format(options or "", portal.location),
-      { CPP_ENDPOINT = portal.endpoint, CPP_TOKEN = text })
+    return child.output(SCRIPT:format(options or "", here.location),
+      { CPP_ENDPOINT = here.endpoint, CPP_TOKEN = text })
   end
 
   for _, frame in ipairs(RIGHT) do
     it("is taken out of " .. shown(frame), function()
-      assert.equal("canceled", try((frame:gsub("%%s", portal.token))))
+      assert.equal("canceled", try((frame:gsub("%%s", here.token))))
     end)
   end
 
@@ -98,10 +99,10 @@ describe("a token from CPP_TOKEN", function()
   end
 
   it("is no matter where another is given", function()
-    local given = ("{ token = %q }"):format(portal.token)
+    local given = ("{ token = %q }"):format(here.token)
     assert.equal("canceled", try("'quoted'", given))
     assert.equal("canceled", try("'quoted'", ("{ token = function() return %q end }")
-      :format(portal.token)))
+      :format(here.token)))
   end)
 end)
 

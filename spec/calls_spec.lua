@@ -1,64 +1,64 @@
 -- The calls: what each asks of whom, and what it refuses to ask.
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 local VERSION = "api-version=2017-10-31"
 local OFFER = "/api/publishers/contoso/offers/vm"
 
 describe("a call", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   describe("goes", function()
     it("as POST …/cancel to cancel", function()
       assert(client:cancel("contoso", "vm"))
-      local entry = portal:last()
+      local entry = here:last()
       assert.same({ "POST", OFFER .. "/cancel?" .. VERSION }, { entry.method, entry.uri })
     end)
 
     it("as GET …/submissions/ to list operations", function()
       assert(client:operations("contoso", "vm"))
-      local entry = portal:last()
+      local entry = here:last()
       assert.same({ "GET", OFFER .. "/submissions/?" .. VERSION }, { entry.method, entry.uri })
     end)
 
     it("with the list's filter in the query, encoded", function()
       assert(client:operations("contoso", "vm", { status = "in progress" }))
       assert.equal(OFFER .. "/submissions/?status=in%20progress&" .. VERSION,
-        portal:last().uri)
+        here:last().uri)
     end)
 
     it("as GET …/status for the offer's status", function()
       assert(client:status("contoso", "vm"))
-      local entry = portal:last()
+      local entry = here:last()
       assert.same({ "GET", OFFER .. "/status?" .. VERSION }, { entry.method, entry.uri })
     end)
 
     it("as GET of the location to poll", function()
-      assert(client:poll(portal.location))
-      local entry = portal:last()
-      assert.same({ "GET", portal.location }, { entry.method, portal.endpoint .. entry.uri })
+      assert(client:poll(here.location))
+      local entry = here:last()
+      assert.same({ "GET", here.location }, { entry.method, here.endpoint .. entry.uri })
     end)
 
     it("with each id as one path segment, whatever it holds", function()
       client:cancel("con/toso", "a?b#c d$%2Eü+&=;")
       assert.equal("/api/publishers/con%2Ftoso/offers/a%3Fb%23c%20d%24%252E%C3%BC%2B%26%3D%3B"
-        .. "/cancel?" .. VERSION, portal:last().uri)
+        .. "/cancel?" .. VERSION, here:last().uri)
     end)
 
     it("with the api-version of the option", function()
       client:status("contoso", "vm", { api_version = "2030-01-01&x" })
-      assert.equal(OFFER .. "/status?api-version=2030-01-01%26x", portal:last().uri)
+      assert.equal(OFFER .. "/status?api-version=2030-01-01%26x", here:last().uri)
     end)
 
     it("with the token of the client, or that of the call", function()
-      assert(client:poll(portal.location))
-      local _, err = client:poll(portal.location, { token = "another" })
+      assert(client:poll(here.location))
+      local _, err = client:poll(here.location, { token = "another" })
       assert.equal(401, err.status)
-      assert(portal:client { token = "another" }:poll(portal.location, { token = portal.token }))
+      assert(here:client { token = "another" }:poll(here.location, { token = here.token }))
     end)
   end)
 
@@ -83,7 +83,7 @@ describe("a call", function()
       for _, call in ipairs { "cancel", "operations", "status" } do
         assert.matches("closed", raises(client[call], client, "contoso", "vm"))
       end
-      assert.matches("closed", raises(client.poll, client, portal.location))
+      assert.matches("closed", raises(client.poll, client, here.location))
       assert.matches("closed", raises(client.sleep, client, 0))
       assert.matches("closed", raises(client.fetch_token, client, {}))
     end)

@@ -1,20 +1,20 @@
 -- Wrong use raises, and the message names what was wrong.
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("wrong use:", function()
-  local portal
+  local here
 
   setup(function()
-    portal = support.start()
+    here = harness.start()
   end)
 
   before_each(function()
-    portal:reset()
+    here:reset()
   end)
 
   teardown(function()
-    portal:close()
+    here:close()
   end)
 
   -- The message of the error that a function raises.
@@ -27,10 +27,10 @@ describe("wrong use:", function()
 
   -- The messages of a wrong options table on a client and on a call; nothing is sent.
   local function misuse(options)
-    local client <close> = portal:client()
+    local client <close> = here:client()
     local messages = { raises(cpp.client, options), raises(client.cancel, client, "contoso",
       "vm", options) }
-    assert.equal(0, #portal:entries())
+    assert.equal(0, #here:entries())
     return messages
   end
 
@@ -67,7 +67,7 @@ describe("wrong use:", function()
 
     for name, lists in pairs(wrong) do
       it(name, function()
-        local client = portal:client()
+        local client = here:client()
         local takers = { cpp.client }
         if name == "dry_run" or name == "status" or name == "start_by" then
           takers = {}
@@ -84,7 +84,7 @@ describe("wrong use:", function()
             end
           end
         end
-        assert.equal(0, #portal:entries())
+        assert.equal(0, #here:entries())
       end)
     end
 
@@ -173,7 +173,7 @@ describe("wrong use:", function()
     local client
 
     before_each(function()
-      client = portal:client()
+      client = here:client()
     end)
 
     local function refuses(value, why)
@@ -185,7 +185,7 @@ describe("wrong use:", function()
         assert.matches("offer", message)
         assert.matches(why, message, 1, true)
       end
-      assert.equal(0, #portal:entries())
+      assert.equal(0, #here:entries())
     end
 
     it("is a string", function()
@@ -212,7 +212,7 @@ describe("wrong use:", function()
     it("is not longer than any id is", function()
       refuses(("x"):rep(1025), "longer than 1024")
       client:cancel("contoso", ("x"):rep(1024))
-      assert.equal(1, #portal:entries())
+      assert.equal(1, #here:entries())
     end)
 
     it("of a tenant is one, too", function()

@@ -1,19 +1,20 @@
 -- The client as a caller sees it: calls, connections, deadlines, sleep, close.
 -- spec/client/ has what its functions, its end and its process do to it.
 
-local bench = require "spec.support.bench"
+local coroutines = require "spec.support.coroutines"
+local harness = require "spec.support.harness"
 
 local EMAIL = { notification_emails = "a@x.com" }
 
 describe("a client", function()
   local here
 
-  setup(function() here = bench.start() end)
+  setup(function() here = harness.start() end)
   teardown(function() here:close() end)
   after_each(function() here:reset() end)
 
   local function poll(client, options)
-    return client:poll(bench.PATH, options)
+    return client:poll(harness.PATH, options)
   end
 
   describe("in one call after another", function()
@@ -90,7 +91,7 @@ describe("a client", function()
     it("sends all before the first answer comes, on one thread", function()
       here:delay(1)
       local client, before, arrived = here:client { max_connections = 20 }, threads(), nil
-      bench.together(client, 20, function()
+      coroutines.together(client, 20, function()
         local operation = assert(poll(client))
         arrived = arrived or #here:entries()
         assert.equal("running", operation.state)
@@ -102,7 +103,7 @@ describe("a client", function()
 
     it("tells each its own answer", function()
       local client, ids = here:client(), {}
-      bench.together(client, 20, function(i)
+      coroutines.together(client, 20, function(i)
         local id = ("call-%d"):format(i)
         ids[i] = assert(poll(client, { client_request_id = id })).client_request_id
       end)
@@ -114,7 +115,7 @@ describe("a client", function()
     it("opens no more than max_connections", function()
       here:delay(0.1)
       local client = here:client { max_connections = 3 }
-      bench.together(client, 12, function() assert(poll(client)) end)
+      coroutines.together(client, 12, function() assert(poll(client)) end)
       assert.equal(12, #here:entries())
       assert.equal(3, (here:connections()))
     end)
@@ -122,7 +123,7 @@ describe("a client", function()
     it("opens sixteen unless it is told otherwise", function()
       here:delay(0.5)
       local client = here:client()
-      bench.together(client, 20, function() assert(poll(client)) end)
+      coroutines.together(client, 20, function() assert(poll(client)) end)
       assert.equal(20, #here:entries())
       assert.equal(16, (here:connections()))
     end)
@@ -131,7 +132,7 @@ describe("a client", function()
       local client = here:client { max_connections = 6 }
       here:delay(0.3)
       for _ = 1, 2 do
-        bench.together(client, 6, function() assert(poll(client)) end)
+        coroutines.together(client, 6, function() assert(poll(client)) end)
       end
       assert.equal(12, #here:entries())
       assert.equal(6, (here:connections()))
@@ -171,7 +172,7 @@ describe("a client", function()
     it("ends no other call", function()
       slow(30)
       local client, codes = here:client(), {}
-      bench.together(client, 2, function(i)
+      coroutines.together(client, 2, function(i)
         local result, err = poll(client, { timeout = i == 1 and 0.5 or 20 })
         codes[i] = result and result.state or err.code
       end)
@@ -181,7 +182,7 @@ describe("a client", function()
     it("ends several calls, each at its time", function()
       slow(30, -1)
       local client, ended = here:client(), {}
-      bench.together(client, 4, function(i)
+      coroutines.together(client, 4, function(i)
         local _, err = poll(client, { timeout = 0.1 * i })
         table.insert(ended, err.code .. i)
       end)
@@ -192,7 +193,7 @@ describe("a client", function()
       slow(30)
       local client = here:client { max_connections = 1 }
       local first, err
-      bench.together(client, 2, function(i)
+      coroutines.together(client, 2, function(i)
         if i == 1 then
           first = select(2, poll(client, { timeout = 1 }))
         else
@@ -248,7 +249,7 @@ describe("a client", function()
 
     it("wakes sleepers in the order of their times", function()
       local client, order = here:client(), {}
-      bench.together(client, 3, function(i)
+      coroutines.together(client, 3, function(i)
         client:sleep(0.3 - 0.09 * i)
         table.insert(order, i)
       end)
@@ -257,7 +258,7 @@ describe("a client", function()
 
     it("answers calls while others sleep", function()
       local client, order = here:client(), {}
-      bench.together(client, 2, function(i)
+      coroutines.together(client, 2, function(i)
         if i == 1 then
           client:sleep(1)
         else
@@ -287,7 +288,7 @@ describe("a client", function()
     -- when the portal has them.
     local function errors_of(client, count, arrived, call)
       local errors = {}
-      bench.together(client, count + 1, function(i)
+      coroutines.together(client, count + 1, function(i)
         if i > count then
           here:step_until_arrived(client, arrived)
           client:close()
@@ -304,7 +305,7 @@ describe("a client", function()
       local errors = errors_of(client, 3, 3, function() return poll(client) end)
       for i = 1, 3 do
         assert.equal("closed", errors[i].kind)
-        assert.equal(here:location(), errors[i].location)
+        assert.equal(here.running, errors[i].location)
         assert.is_true(errors[i].sent)
       end
     end)
@@ -327,12 +328,12 @@ describe("a client", function()
       assert.equal("closed", errors[1].kind)
       assert.equal("closed", errors[2].kind)
       assert.same({ true, false }, { errors[1].sent, errors[2].sent })
-      assert.equal(here:location(), errors[2].location)
+      assert.equal(here.running, errors[2].location)
     end)
 
     it("ends its sleeps, endless ones too", function()
       local client, results = here:client(), {}
-      bench.together(client, 3, function(i)
+      coroutines.together(client, 3, function(i)
         if i == 3 then
           client:close()
         else
@@ -350,7 +351,7 @@ describe("a client", function()
       local client = here:client()
       client:close()
       local calls = {
-        poll = { bench.PATH }, cancel = { "contoso", "vm" }, status = { "contoso", "vm" },
+        poll = { harness.PATH }, cancel = { "contoso", "vm" }, status = { "contoso", "vm" },
         operations = { "contoso", "vm" }, sleep = { 1 },
         fetch_token = { { tenant = "t", client_id = "c", client_secret = "s" } },
       }
@@ -386,13 +387,13 @@ describe("a client", function()
     end)
 
     it("has given its descriptors back", function()
-      bench.collect()
-      local before = bench.descriptors()
+      harness.collect()
+      local before = harness.descriptors()
       local client = here:client()
       assert(poll(client))
-      assert.is_true(bench.descriptors() > before)
+      assert.is_true(harness.descriptors() > before)
       client:close()
-      assert.equal(before, (bench.descriptors()))
+      assert.equal(before, (harness.descriptors()))
     end)
 
     it("is closed by the end of a to-be-closed variable", function()
@@ -407,25 +408,25 @@ describe("a client", function()
   end)
 
   it("raises where it is made wrongly, and leaves nothing open", function()
-    bench.collect()
-    local before = bench.descriptors()
+    harness.collect()
+    local before = harness.descriptors()
     for _ = 1, 20 do
       assert.error_matches(function() here:client { timeout = -1 } end, "timeout")
     end
-    bench.collect()
-    assert.equal(before, (bench.descriptors()))
+    harness.collect()
+    assert.equal(before, (harness.descriptors()))
   end)
 end)
 
 describe("a client over TLS", function()
   local here
 
-  setup(function() here = bench.start { tls = true } end)
+  setup(function() here = harness.start { tls = true } end)
   teardown(function() here:close() end)
   after_each(function() here:reset() end)
 
   local function poll(client)
-    return client:poll(bench.PATH)
+    return client:poll(harness.PATH)
   end
 
   it("keeps its connection", function()
@@ -440,7 +441,7 @@ describe("a client over TLS", function()
   it("shares one connection among the streams of HTTP/2", function()
     here:delay(1)
     local client, arrived = here:client(), nil
-    bench.together(client, 20, function()
+    coroutines.together(client, 20, function()
       assert(poll(client))
       arrived = arrived or #here:entries()
     end)
@@ -452,7 +453,7 @@ describe("a client over TLS", function()
   it("holds max_connections where HTTP/2 has more calls than streams", function()
     here:delay(0.5)
     local client = here:client { max_connections = 2 }
-    bench.together(client, 130, function() assert(poll(client)) end)
+    coroutines.together(client, 130, function() assert(poll(client)) end)
     assert.equal(130, #here:entries())
     assert.is_true(here:connections() <= 2)
   end)
@@ -460,7 +461,7 @@ describe("a client over TLS", function()
   it("holds max_connections with HTTP/1.1", function()
     here:delay(0.05)
     local client = here:client { max_connections = 3, http_version = "1.1" }
-    bench.together(client, 9, function() assert(poll(client)) end)
+    coroutines.together(client, 9, function() assert(poll(client)) end)
     assert.equal(9, #here:entries())
     assert.equal(3, (here:connections()))
     assert.equal("HTTP/1.1", here:entries()[1].protocol)
@@ -486,8 +487,8 @@ describe("a client over TLS", function()
     local client, ended = here:client(), {}
     assert(poll(client))
     here:faults { on = "*", delay = 30 }
-    bench.together(client, 3, function(i)
-      local result, err = client:poll(bench.PATH, { timeout = i == 1 and 0.5 or 20 })
+    coroutines.together(client, 3, function(i)
+      local result, err = client:poll(harness.PATH, { timeout = i == 1 and 0.5 or 20 })
       ended[i] = result and result.state or err.code
     end)
     assert.same({ "timeout", "running", "running" }, ended)

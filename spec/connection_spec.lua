@@ -1,10 +1,10 @@
 -- Kept connections: what a peer sends, or how it ends, while a connection idles is never
 -- taken for an answer, and no call fails for it.
 
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 local cpp = require "cpp"
-local engine = require "spec.support.bench"
-local support = require "spec.support.portal"
+local coroutines = require "spec.support.coroutines"
+local harness = require "spec.support.harness"
 local tls = require "spec.hostile.tls"
 
 local OK = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" .. '{"status":"running"}'
@@ -19,7 +19,7 @@ end
 
 describe("a kept connection over HTTP/1.1", function()
   local peer
-  bench.share(setup, teardown, function(shared)
+  encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
   after_each(function()
@@ -65,7 +65,7 @@ describe("a kept connection over HTTP/1.1", function()
       it(("that saw %s while %s is not used for a cancel"):format(what, when), function()
         local client = suffer(steps, wait, ACCEPTED)
         local operation = assert(client:cancel("contoso", "vm"))
-        assert.same({ "accepted", peer.endpoint .. "/api/right?" .. bench.VERSION },
+        assert.same({ "accepted", peer.endpoint .. "/api/right?" .. encounter.VERSION },
           { operation.state, operation.location })
         assert.same({ 2, 0, 2 }, { peer:counts() })
       end)
@@ -86,7 +86,7 @@ describe("a kept connection over HTTP/1.1", function()
           { { read = "http" }, ACCEPTED, HOLD })
         assert.equal("running", assert(client:poll(peer.location)).state)
         local operation = assert(client:cancel("contoso", "vm"))
-        assert.equal(peer.endpoint .. "/api/right?" .. bench.VERSION, operation.location)
+        assert.equal(peer.endpoint .. "/api/right?" .. encounter.VERSION, operation.location)
         assert.same({ 2, 0, 2 }, { peer:counts() })
       end)
     end
@@ -112,7 +112,7 @@ describe("a kept connection over HTTP/1.1", function()
 end)
 
 describe("a kept connection over TLS and HTTP/1.1", function()
-  local over_tls = support.share_secure(before_each, teardown)
+  local over_tls = harness.share_secure(before_each, teardown)
 
   -- What the server sends, after seconds, behind its first answer; nothing: it ends.
   local late = {
@@ -130,20 +130,20 @@ describe("a kept connection over TLS and HTTP/1.1", function()
 
   -- A client with `count` connections that have served, and then suffered.
   local function suffer(steps, wait, count)
-    local portal = over_tls()
-    local client = portal:client { http_version = "1.1" }
-    portal.emulator:set("*", { faults = {
+    local here = over_tls()
+    local client = here:client { http_version = "1.1" }
+    here.portal:set("*", { faults = {
       { on = "poll", times = count, delay = count > 1 and 0.3 or 0,
         raw = { OK, table.unpack(steps) } },
     } })
-    engine.together(client, count, function()
-      assert.equal("running", assert(client:poll(portal.location)).state)
+    coroutines.together(client, count, function()
+      assert.equal("running", assert(client:poll(here.location)).state)
     end)
     wait(client)
     for _ = 1, 3 do
-      portal:entries() -- by now it has done what was due
+      here:entries() -- by now it has done what was due
     end
-    return client, portal
+    return client, here
   end
 
   local idle = {
@@ -154,19 +154,19 @@ describe("a kept connection over TLS and HTTP/1.1", function()
   for what, steps in pairs(late) do
     for when, wait in pairs(idle) do
       it(("that saw %s while %s is not used for a cancel"):format(what, when), function()
-        local client, portal = suffer(steps, wait, 1)
+        local client, here = suffer(steps, wait, 1)
         local operation = assert(client:cancel("contoso", "vm"))
         assert.equal("accepted", operation.state)
         assert.matches("/operations/", operation.location)
-        local entries = portal:entries()
+        local entries = here:entries()
         assert.same({ 2, "cancel", 202 }, { #entries, entries[2].call, entries[2].status })
         assert.not_equal(entries[1].connection, entries[2].connection)
       end)
 
       it(("that saw %s while %s is not used for a poll"):format(what, when), function()
-        local client, portal = suffer(steps, wait, 1)
-        assert.equal("canceled", assert(client:poll(portal.location)).state)
-        local entries = portal:entries()
+        local client, here = suffer(steps, wait, 1)
+        assert.equal("canceled", assert(client:poll(here.location)).state)
+        local entries = here:entries()
         assert.equal(2, #entries)
         assert.not_equal(entries[1].connection, entries[2].connection)
       end)
@@ -176,28 +176,28 @@ describe("a kept connection over TLS and HTTP/1.1", function()
   for when, wait in pairs(idle) do
     it(("costs no call where eight have ended while %s"):format(when), function()
       for _, call in ipairs { "poll", "cancel" } do
-        local client, portal = suffer({ 0.05 }, wait, 8)
-        assert.equal(8, #portal:entries())
+        local client, here = suffer({ 0.05 }, wait, 8)
+        assert.equal(8, #here:entries())
         if call == "poll" then
-          assert.equal("canceled", assert(client:poll(portal.location)).state)
+          assert.equal("canceled", assert(client:poll(here.location)).state)
         else
           assert.equal("accepted", assert(client:cancel("contoso", "vm")).state)
         end
-        assert.equal(9, #portal:entries())
-        portal:reset()
+        assert.equal(9, #here:entries())
+        here:reset()
       end
     end)
   end
 
   it("serves the next read where nothing happened on it, and no cancel", function()
-    local portal = over_tls()
-    local client = portal:client { http_version = "1.1" }
-    assert(client:poll(portal.location))
+    local here = over_tls()
+    local client = here:client { http_version = "1.1" }
+    assert(client:poll(here.location))
     assert(client:sleep(0.02))
-    assert(client:poll(portal.location))
+    assert(client:poll(here.location))
     assert(client:cancel("contoso", "vm"))
-    assert(client:poll(portal.location))
-    local entries = portal:entries()
+    assert(client:poll(here.location))
+    local entries = here:entries()
     assert.equal(entries[1].connection, entries[2].connection)
     assert.not_equal(entries[1].connection, entries[3].connection)
   end)
@@ -207,7 +207,7 @@ describe("a kept connection to a server that ends it", function()
   local servers
 
   setup(function()
-    local peer = bench.start() -- for a port that is free on all loopback addresses
+    local peer = encounter.start() -- for a port that is free on all loopback addresses
     servers = tls.start(peer.port)
     peer:close()
   end)

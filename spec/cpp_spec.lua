@@ -1,7 +1,8 @@
 -- The module table, and the client behind cpp.cancel and cpp.poll.
 local cjson = require "cjson"
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local child = require "spec.support.child"
+local harness = require "spec.support.harness"
 
 describe("the module", function()
   it("has these names and no other", function()
@@ -25,14 +26,14 @@ describe("the module", function()
   end)
 
   it("makes no globals", function()
-    local output = support.child [[
+    local output = child.output [[
       setmetatable(_G, { __newindex = function(_, name) error(name) end })
       print(require "cpp" == package.loaded.cpp)]]
     assert.equal("true", output)
   end)
 
   it("leaves signals alone", function()
-    local output = support.child [[
+    local output = child.output [[
       local function read()
         local file <close> = io.open "/proc/self/status"
         return table.concat({ file:read "a":match "SigIgn:%s*(%x+)\nSigCgt:%s*(%x+)" }, " ")
@@ -60,15 +61,15 @@ describe("the module", function()
 end)
 
 describe("the default client", function()
-  local portal
+  local here
 
-  support.share(setup, before_each, teardown, function(shared)
-    portal = shared
+  harness.share(setup, before_each, teardown, function(shared)
+    here = shared
   end)
 
   local function run(script, environment)
-    environment = environment or { CPP_ENDPOINT = portal.endpoint, CPP_TOKEN = portal.token }
-    return support.child(script, environment)
+    environment = environment or { CPP_ENDPOINT = here.endpoint, CPP_TOKEN = here.token }
+    return child.output(script, environment)
   end
 
   it("cancels and polls with what the environment says", function()
@@ -85,8 +86,8 @@ describe("the default client", function()
       for _ = 1, 3 do
         assert(cpp.poll(%q))
       end]]
-    assert.equal("", run(script:format(portal.location)))
-    local entries = portal:entries()
+    assert.equal("", run(script:format(here.location)))
+    local entries = here:entries()
     assert.equal(3, #entries)
     assert.equal(entries[1].connection, entries[3].connection)
   end)
@@ -99,14 +100,14 @@ describe("the default client", function()
         return "t"
       end
       print(select(2, cpp.poll(%q, { token = token })).kind, assert(cpp.poll(%q)).state)]]
-    assert.equal("closed\tcanceled", run(script:format(portal.location, portal.location)))
+    assert.equal("closed\tcanceled", run(script:format(here.location, here.location)))
   end)
 
   it("takes options with each call", function()
     local script = [[
       local cpp = require "cpp"
       print(select(2, cpp.poll(%q, { endpoint = %q, token = "bad" })).status)]]
-    assert.equal("401", run(script:format(portal.location, portal.endpoint), {}))
+    assert.equal("401", run(script:format(here.location, here.endpoint), {}))
   end)
 
   it("is made at the first call: a wrong environment is nothing to require", function()

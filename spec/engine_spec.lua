@@ -1,18 +1,19 @@
 -- The wait function: what it is given, what it may do, and what becomes of the request
 -- that it waits for.
 
-local bench = require "spec.support.bench"
+local coroutines = require "spec.support.coroutines"
+local harness = require "spec.support.harness"
 local task = require "cpp.task"
 
 describe("a client with a wait function", function()
   local here
 
-  setup(function() here = bench.start() end)
+  setup(function() here = harness.start() end)
   teardown(function() here:close() end)
   after_each(function() here:reset() end)
 
   local function poll(client)
-    return client:poll(bench.PATH)
+    return client:poll(harness.PATH)
   end
 
   -- A wait function that notes its arguments and steps.
@@ -91,14 +92,14 @@ describe("a client with a wait function", function()
     it("steps for others while it sleeps, when it only " .. how, function()
       here:delay(30)
       local client = here:client { timeout = 0.1 }
-      local thread, request = bench.begin(client, "poll", bench.PATH)
+      local thread, request = coroutines.begin(client, "poll", harness.PATH)
       client:wait(how == "yields" and coroutine.yield or function() end)
       local sleeper = coroutine.wrap(function() return client:sleep(0.3) end)
       repeat
         local slept = sleeper()
       until slept == true
       assert.equal(request, client:finished())
-      assert.equal("timeout", select(2, bench.complete(thread)).code)
+      assert.equal("timeout", select(2, coroutines.complete(thread)).code)
     end)
   end
 
@@ -108,9 +109,9 @@ describe("a client with a wait function", function()
     local _, given, seconds, request = assert(coroutine.resume(thread))
     assert.equal(client, given)
     assert.is_nil(seconds)
-    bench.until_ended(client)
+    coroutines.until_ended(client)
     assert.equal(request, client:finished())
-    assert.equal("running", bench.complete(thread).state)
+    assert.equal("running", coroutines.complete(thread).state)
   end)
 
   -- Runs a function where no coroutine can yield.
@@ -184,7 +185,7 @@ describe("a client with a wait function", function()
     local client = here:client { wait = function(client) client:close() end }
     local _, err = poll(client)
     assert.equal("closed", err.kind)
-    assert.equal(here:location(), err.location)
+    assert.equal(here.running, err.location)
     assert.is_nil(client:finished())
   end)
 
@@ -227,7 +228,7 @@ describe("a client with a wait function", function()
 
   it("aborts the request of a coroutine that is closed", function()
     local client = one_slow_exchange()
-    local thread = bench.begin(client, "poll", bench.PATH)
+    local thread = coroutines.begin(client, "poll", harness.PATH)
     here:step_until_arrived(client, 1)
     assert.is_true(coroutine.close(thread))
     assert.is_nil(client:finished())
@@ -236,8 +237,8 @@ describe("a client with a wait function", function()
 
   it("aborts a request that is waiting for a connection", function()
     local client = one_slow_exchange()
-    local first = bench.begin(client, "poll", bench.PATH)
-    local second = bench.begin(client, "poll", bench.PATH)
+    local first = coroutines.begin(client, "poll", harness.PATH)
+    local second = coroutines.begin(client, "poll", harness.PATH)
     here:step_until_arrived(client, 1)
     assert.is_true(coroutine.close(second))
     assert.is_true(coroutine.close(first))
@@ -248,7 +249,7 @@ describe("a client with a wait function", function()
   it("ends a sleep when it raises or its coroutine is closed", function()
     local client = here:client { wait = function() error "no sleep" end }
     assert.error_matches(function() client:sleep(30) end, "no sleep")
-    local thread = bench.begin(client, "sleep", 30)
+    local thread = coroutines.begin(client, "sleep", 30)
     assert.is_true(coroutine.close(thread))
     client:wait(nil)
     assert.is_true(client:sleep(0.01))

@@ -1,12 +1,12 @@
 -- Errors that a script makes, for policy of its own.
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("an error", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   -- The error of a poll, or of another call.
@@ -15,7 +15,7 @@ describe("an error", function()
     if call then
       result, err = client[call](client, ...)
     else
-      result, err = client:poll(portal.location, options)
+      result, err = client:poll(here.location, options)
     end
     assert.is_nil(result)
     return err

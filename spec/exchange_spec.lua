@@ -1,28 +1,28 @@
 -- What results, errors and traces say alike of an exchange: location and ids.
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 local VERSION = "api-version=2017-10-31"
 local OFFER = "/api/publishers/contoso/offers/vm"
 
 describe("an exchange", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
-  local over_tls = support.share_secure(before_each, teardown)
+  local over_tls = harness.share_secure(before_each, teardown)
 
   describe("follows the location of a cancel", function()
     -- Cancels, polls, and tells where the poll went.
     local function follow(form)
-      portal:set { location = form }
+      here:set { location = form }
       local accepted = assert(client:cancel("contoso", "vm"))
       local operation = assert(client:poll(accepted))
       assert.equal("running", operation.state)
       assert.equal(accepted.location, operation.location)
-      assert.equal(accepted.location, portal.endpoint .. portal:last().uri)
-      return portal:last().uri
+      assert.equal(accepted.location, here.endpoint .. here:last().uri)
+      return here:last().uri
     end
 
     it("in the form of 2018, absolute and without api-version", function()
@@ -47,26 +47,26 @@ describe("an exchange", function()
 
     for _, name in ipairs { "operation-location", "OPERATION-LOCATION", "location", "LoCaTiOn" } do
       it("from a header that is written " .. name, function()
-        portal:send("HTTP/1.1 202 Accepted", name .. ":  /api/operations/x$1$preview \t",
+        here:send("HTTP/1.1 202 Accepted", name .. ":  /api/operations/x$1$preview \t",
           "Content-Length: 0", "", "")
         local operation = assert(client:cancel("contoso", "vm"))
-        assert.equal(portal.endpoint .. "/api/operations/x$1$preview?" .. VERSION,
+        assert.equal(here.endpoint .. "/api/operations/x$1$preview?" .. VERSION,
           operation.location)
       end)
     end
 
     it("from Operation-Location when Location comes too", function()
       local headers = { Location = "/b", ["Operation-Location"] = "/a" }
-      portal:answer(202, "", headers)
+      here:answer(202, "", headers)
       local operation = assert(client:cancel("contoso", "vm"))
-      assert.equal(portal.endpoint .. "/a?" .. VERSION, operation.location)
+      assert.equal(here.endpoint .. "/a?" .. VERSION, operation.location)
     end)
 
     it("byte for byte: $ and percent escapes stay", function()
-      portal:answer(200, "{}")
+      here:answer(200, "{}")
       local target = "/api/../operations/./contoso$a%2fB%24c$2$preview?x=%41$1+2&y"
       assert(client:poll(target))
-      assert.equal(target .. "&" .. VERSION, portal:last().uri)
+      assert.equal(target .. "&" .. VERSION, here:last().uri)
     end)
 
     it("over HTTP/2, where names come in lower case", function()

@@ -1,12 +1,12 @@
 -- Failures: whatever goes wrong comes back as one error table.
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("an error", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   -- The error of a poll, or of another call.
@@ -15,7 +15,7 @@ describe("an error", function()
     if call then
       result, err = client[call](client, ...)
     else
-      result, err = client:poll(portal.location, options)
+      result, err = client:poll(here.location, options)
     end
     assert.is_nil(result)
     return err
@@ -50,20 +50,20 @@ describe("an error", function()
     for _, shape in ipairs(shapes) do
       local name, status, body, code, message = table.unpack(shape)
       it("in " .. name .. " says all there is to know", function()
-        portal:answer(status, body, { ["x-ms-request-id"] = "r-1" })
+        here:answer(status, body, { ["x-ms-request-id"] = "r-1" })
         local err = fail()
-        local entry = portal:last()
+        local entry = here:last()
         assert.same({
           kind = "http", code = code, message = message, status = status,
           retryable = status >= 500, sent = true, request_id = "r-1",
           client_request_id = entry.client_request_id, body = body ~= "" and body or nil,
-          location = portal.location,
+          location = here.location,
         }, err)
       end)
     end
 
     it("is the same whichever call it was", function()
-      portal:answer(404, '{"error":{"code":"OfferNotFound","message":"No such offer."}}')
+      here:answer(404, '{"error":{"code":"OfferNotFound","message":"No such offer."}}')
       for _, call in ipairs { "cancel", "operations", "status" } do
         local err = fail(nil, call, "contoso", "vm")
         assert.same({ "http", "OfferNotFound", "No such offer.", 404, true },
@@ -74,37 +74,37 @@ describe("an error", function()
 
     it("is worth another try after 408, 429 and any 5xx, and no other", function()
       for _, status in ipairs { 408, 429, 500, 501, 502, 503, 504, 599 } do
-        portal:answer(status, "")
+        here:answer(status, "")
         assert.is_true(fail().retryable, status)
       end
       for _, status in ipairs { 304, 400, 401, 403, 404, 409, 410, 412, 422, 451 } do
-        portal:answer(status, "")
+        here:answer(status, "")
         assert.is_false(fail().retryable, status)
       end
     end)
 
     it("has the seconds of Retry-After", function()
-      portal:answer(429, "", { ["Retry-After"] = "17" })
+      here:answer(429, "", { ["Retry-After"] = "17" })
       assert.equal(17, fail().retry_after)
-      portal:answer(503, "", { ["Retry-After"] = "Thu, 01 Jan 2099 00:00:00 GMT" })
+      here:answer(503, "", { ["Retry-After"] = "Thu, 01 Jan 2099 00:00:00 GMT" })
       assert.is_true(fail().retry_after > 1e9)
-      portal:answer(503, "", { ["Retry-After"] = "in a while" })
+      here:answer(503, "", { ["Retry-After"] = "in a while" })
       assert.is_nil(fail().retry_after)
     end)
 
     it("hints at the usual cause of a 403, after the service's own words", function()
-      portal:answer(403, '{"error":{"code":"Forbidden","message":"Go away."}}')
+      here:answer(403, '{"error":{"code":"Forbidden","message":"Go away."}}')
       local err = fail()
       assert.matches("^Go away%. .*not a member of that publisher", err.message)
       assert.matches("wrong one of its two object ids", err.message)
-      portal:answer(403, "")
+      here:answer(403, "")
       assert.matches("^HTTP 403 Forbidden .*not a member", fail().message)
     end)
 
     it("has no hint from the token endpoint, and is about the credential", function()
-      portal:answer(403, '{"error":"access_denied","error_description":"No."}')
+      here:answer(403, '{"error":"access_denied","error_description":"No."}')
       local err = fail(nil, "fetch_token", {
-        tenant = "t", client_id = "c", client_secret = "s", authority = portal.endpoint,
+        tenant = "t", client_id = "c", client_secret = "s", authority = here.endpoint,
       })
       assert.same({ "credential", "access_denied", "No." }, { err.kind, err.code, err.message })
     end)
@@ -112,7 +112,7 @@ describe("an error", function()
 
   describe("on the way", function()
     it("is could_not_connect when nobody listens", function()
-      local closed = support.start()
+      local closed = harness.start()
       closed:close()
       local err = select(2, client:status("contoso", "vm", { endpoint = closed.endpoint }))
       assert.same({ "transport", "could_not_connect", true, false },
@@ -131,7 +131,7 @@ describe("an error", function()
     end)
 
     it("is timeout when no answer comes in time", function()
-      portal:fault { delay = 60 }
+      here:fault { delay = 60 }
       local err = fail { timeout = 0.3 }
       assert.same({ "transport", "timeout", true, true },
         { err.kind, err.code, err.retryable, err.sent })
@@ -139,47 +139,47 @@ describe("an error", function()
     end)
 
     it("is timeout when an answer begins and never ends, and what came is kept", function()
-      portal:fault { raw = {
+      here:fault { raw = {
         "HTTP/1.1 202 Accepted\r\nLocation: /api/moved\r\nRetry-After: 3\r\n"
           .. "x-ms-request-id: r-2\r\nContent-Length: 99\r\n\r\npart", 60,
       } }
       local err = select(2, client:cancel("contoso", "vm", { timeout = 0.5 }))
       assert.same({ "timeout", 202, true, 3, "r-2", "part",
-        portal.endpoint .. "/api/moved?api-version=2017-10-31" },
+        here.endpoint .. "/api/moved?api-version=2017-10-31" },
         { err.code, err.status, err.sent, err.retry_after, err.request_id, err.body,
           err.location })
       assert.matches("no complete answer", tostring(err))
     end)
 
     it("is connection_lost when the connection closes unanswered", function()
-      portal:send ""
+      here:send ""
       local err = fail()
       assert.same({ "transport", "connection_lost", true, true },
         { err.kind, err.code, err.retryable, err.sent })
     end)
 
     it("is incomplete_answer when the body is cut", function()
-      portal:send("HTTP/1.1 200 OK", "Content-Length: 99", "", '{"status":"comp')
+      here:send("HTTP/1.1 200 OK", "Content-Length: 99", "", '{"status":"comp')
       local err = fail()
       assert.same({ "transport", "incomplete_answer", true, true, 200, '{"status":"comp' },
         { err.kind, err.code, err.retryable, err.sent, err.status, err.body })
     end)
 
     it("is no operation when the last chunk is missing", function()
-      portal:send("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "", "15",
+      here:send("HTTP/1.1 200 OK", "Transfer-Encoding: chunked", "", "15",
         '{"status":"canceled"}', "")
       assert.equal("transport", fail().kind)
     end)
 
     it("is invalid_http when the answer is not HTTP", function()
-      portal:send("SSH-2.0-OpenSSH_9.2", "")
+      here:send("SSH-2.0-OpenSSH_9.2", "")
       local err = fail()
       assert.same({ "protocol", "invalid_http", false, true },
         { err.kind, err.code, err.retryable, err.sent })
     end)
 
     it("is invalid_encoding when the body is not the gzip it claims to be", function()
-      portal:send("HTTP/1.1 200 OK", "Content-Encoding: gzip", "Content-Length: 9", "",
+      here:send("HTTP/1.1 200 OK", "Content-Encoding: gzip", "Content-Length: 9", "",
         "not gzip!")
       local err = fail()
       assert.same({ "protocol", "invalid_encoding", true }, { err.kind, err.code, err.sent })
@@ -187,26 +187,26 @@ describe("an error", function()
 
     it("is body_too_large when the body exceeds max_body after decompression", function()
       local body = '{"x":"' .. ("y"):rep(5000) .. '"}'
-      portal:answer(200, body)
+      here:answer(200, body)
       local err = fail { max_body = 4999 }
       assert.same({ "protocol", "body_too_large", false, true, 200 },
         { err.kind, err.code, err.retryable, err.sent, err.status })
       assert.matches("4999", tostring(err))
-      assert.equal(body, assert(client:poll(portal.location, { max_body = #body })).body)
+      assert.equal(body, assert(client:poll(here.location, { max_body = #body })).body)
     end)
 
     it("is headers_too_large when the headers never end", function()
       local line = "X-Line: " .. ("x"):rep(1000) .. "\r\n"
-      portal:fault { raw = "HTTP/1.1 200 OK\r\n" .. line:rep(300) }
+      here:fault { raw = "HTTP/1.1 200 OK\r\n" .. line:rep(300) }
       local err = fail()
       assert.same({ "protocol", "headers_too_large", true }, { err.kind, err.code, err.sent })
     end)
 
     it("leaves the client good for the next call", function()
-      portal:send("garbage", "")
+      here:send("garbage", "")
       fail()
-      portal:fault()
-      assert.equal("canceled", assert(client:poll(portal.location)).state)
+      here:fault()
+      assert.equal("canceled", assert(client:poll(here.location)).state)
     end)
   end)
 
@@ -214,7 +214,7 @@ describe("an error", function()
     local secure
 
     setup(function()
-      secure = support.start(true)
+      secure = harness.start { tls = true }
     end)
 
     teardown(function()
@@ -238,16 +238,16 @@ describe("an error", function()
     end)
 
     it("is tls_handshake when the other side does not speak it", function()
-      local endpoint = portal.endpoint:gsub("^http:", "https:")
+      local endpoint = here.endpoint:gsub("^http:", "https:")
       local err = select(2, client:status("contoso", "vm", { endpoint = endpoint }))
       assert.same({ "transport", "tls_handshake", false }, { err.kind, err.code, err.sent })
     end)
 
     it("is timeout when the connection is not ready within connect_timeout", function()
-      os.execute("kill -STOP " .. secure.emulator.pid) -- the kernel still accepts
+      os.execute("kill -STOP " .. secure.portal.pid) -- the kernel still accepts
       local hasty = secure:client { connect_timeout = 0.2, timeout = 60 }
       local err = select(2, hasty:poll(secure.location))
-      os.execute("kill -CONT " .. secure.emulator.pid)
+      os.execute("kill -CONT " .. secure.portal.pid)
       assert.same({ "transport", "timeout", true, false },
         { err.kind, err.code, err.retryable, err.sent })
     end)

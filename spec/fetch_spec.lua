@@ -1,14 +1,14 @@
 -- What a credential asks of others than the portal.
 local listener = require "spec.support.listener"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 local LOCAL = "http://127.0.0.1:9"
 
 describe("fetching", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   -- The message of the error that a function raises.
@@ -22,13 +22,13 @@ describe("fetching", function()
   describe("a token", function()
     local function fetch(changes, options)
       local given = {
-        tenant = portal.emulator.tenant, client_id = portal.emulator.client_id,
-        client_secret = portal.emulator.client_secret, authority = portal.endpoint,
+        tenant = here.portal.tenant, client_id = here.portal.client_id,
+        client_secret = here.portal.client_secret, authority = here.endpoint,
       }
       for name, value in pairs(changes or {}) do
         given[name] = value
       end
-      return portal:client(options):fetch_token(given)
+      return here:client(options):fetch_token(given)
     end
 
     it("brings one that works, and its life in whole seconds", function()
@@ -37,11 +37,11 @@ describe("fetching", function()
         access_token = grant.access_token, expires_in = 3599, expires_on = grant.expires_on,
       }, grant)
       assert.equal("integer", math.type(grant.expires_in))
-      assert(client:poll(portal.location, { token = grant.access_token }))
+      assert(client:poll(here.location, { token = grant.access_token }))
     end)
 
     it("is not shown where the grant came with a status that no grant has", function()
-      portal:answer(201, '{"access_token":"SECRET-SECRET"}')
+      here:answer(201, '{"access_token":"SECRET-SECRET"}')
       local grant, err = fetch()
       assert.is_nil(grant)
       assert.same({ "unexpected_status" }, { err.code, err.body })
@@ -49,20 +49,20 @@ describe("fetching", function()
 
     it("is a form to the tenant's endpoint, without a token of its own", function()
       assert(fetch(nil, { token = function() error "asked" end }))
-      local entry = portal:last()
-      assert.same({ "POST", "/" .. portal.emulator.tenant .. "/oauth2/token",
+      local entry = here:last()
+      assert.same({ "POST", "/" .. here.portal.tenant .. "/oauth2/token",
         "application/x-www-form-urlencoded" }, { entry.method, entry.uri, entry.content_type })
     end)
 
     it("has none of the caller's headers, which are for the portal", function()
-      portal:answer(200, '{"access_token":"t"}', { ETag = '"7"' })
+      here:answer(200, '{"access_token":"t"}', { ETag = '"7"' })
       assert(fetch(nil, { headers = { ["If-None-Match"] = '"7"' }, if_match = "*" }))
-      assert.is_nil(portal:last().if_match)
+      assert.is_nil(here:last().if_match)
     end)
 
     it("takes the tenant as one path segment", function()
       fetch { tenant = "a/b" }
-      assert.equal("/a%2Fb/oauth2/token", portal:last().uri)
+      assert.equal("/a%2Fb/oauth2/token", here:last().uri)
     end)
 
     it("names the resource that it is for", function()
@@ -80,7 +80,7 @@ describe("fetching", function()
     end)
 
     it("is an error when the answer holds none, which is not shown", function()
-      portal:answer(200, '{"acces_token":"very-secret-token"}')
+      here:answer(200, '{"acces_token":"very-secret-token"}')
       local grant, err = fetch()
       assert.is_nil(grant)
       assert.same({ "protocol", "invalid_token_answer" }, { err.kind, err.code })
@@ -121,9 +121,9 @@ describe("fetching", function()
     end)
 
     it("shows the assertion nowhere", function()
-      portal:answer(400, '{"error":"bad","error_description":"' .. ASSERTION .. '"}')
+      here:answer(400, '{"error":"bad","error_description":"' .. ASSERTION .. '"}')
       local _, err = client:fetch_token { tenant = "t", client_id = "c",
-        client_assertion = ASSERTION, authority = portal.endpoint }
+        client_assertion = ASSERTION, authority = here.endpoint }
       assert.same({ "bad", "***" }, { err.code, err.message })
       assert.is_nil(err.body:find("secret", 1, true))
     end)
@@ -131,9 +131,9 @@ describe("fetching", function()
 
   describe("a token's life", function()
     local function life(fields)
-      portal:answer(200, '{"access_token":"t",' .. fields .. "}")
+      here:answer(200, '{"access_token":"t",' .. fields .. "}")
       local grant = assert(client:fetch_token { tenant = "t", client_id = "c",
-        client_secret = "s", authority = portal.endpoint })
+        client_secret = "s", authority = here.endpoint })
       return { grant.expires_in, grant.expires_on }
     end
 
@@ -157,7 +157,7 @@ describe("fetching", function()
 
     it("asks with the headers that are given, and no other of the caller's", function()
       local other = listener.start(200, '{"value":"assertion"}')
-      local asker = portal:client { headers = { ["X-Portal"] = "no" },
+      local asker = here:client { headers = { ["X-Portal"] = "no" },
         token = function() error "asked" end }
       local document = assert(asker:fetch_json {
         url = other.endpoint .. "?a=b%2fc&audience=api://x#fragment",
@@ -182,8 +182,8 @@ describe("fetching", function()
     end)
 
     local function fail(status, body, headers)
-      portal:answer(status, body, headers)
-      local document, err = client:fetch_json { url = portal.endpoint .. "/x",
+      here:answer(status, body, headers)
+      local document, err = client:fetch_json { url = here.endpoint .. "/x",
         headers = { Authorization = "bearer " .. SECRET } }
       assert.is_nil(document)
       return err
@@ -204,12 +204,12 @@ describe("fetching", function()
         { err.kind, err.code, err.message, err.status, err.sent })
       err = fail(302, "", { Location = "http://127.0.0.1:9/" })
       assert.same({ "credential", "http_302" }, { err.kind, err.code })
-      assert.equal(2, #portal:entries())
+      assert.equal(2, #here:entries())
     end)
 
     it("shows none of its headers", function()
       local seen
-      client = portal:client { trace = function(event) seen = event end }
+      client = here:client { trace = function(event) seen = event end }
       local err = fail(400, '{"error":{"code":"bad ' .. SECRET .. '","message":"bearer '
         .. SECRET .. '"}}', { ["x-ms-request-id"] = SECRET })
       assert.same({ "bad ***", "***", "***" }, { err.code, err.message, err.request_id })

@@ -1,20 +1,20 @@
 -- A caller's own headers: what they may not hold.
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("wrong", function()
-  local portal
+  local here
 
   setup(function()
-    portal = support.start()
+    here = harness.start()
   end)
 
   before_each(function()
-    portal:reset()
+    here:reset()
   end)
 
   teardown(function()
-    portal:close()
+    here:close()
   end)
 
   -- The message of the error that a function raises.
@@ -27,16 +27,16 @@ describe("wrong", function()
 
   -- The messages of a wrong options table on a client and on a call; nothing is sent.
   local function misuse(options)
-    local client <close> = portal:client()
+    local client <close> = here:client()
     local messages = { raises(cpp.client, options), raises(client.cancel, client, "contoso",
       "vm", options) }
-    assert.equal(0, #portal:entries())
+    assert.equal(0, #here:entries())
     return messages
   end
 
   describe("headers may not hold", function()
     for _, name in ipairs { "Two Words", "A:B", "", "X\r\nY", "X\0", "Ü", "(x)" } do
-      it("a name that is none: " .. support.shown(name), function()
+      it("a name that is none: " .. harness.shown(name), function()
         for _, message in ipairs(misuse { headers = { [name] = "x" } }) do
           assert.matches("option 'headers'", message)
         end
@@ -44,7 +44,7 @@ describe("wrong", function()
     end
 
     for _, value in ipairs { "a\r\nAuthorization: x", "a\nb", "a\rb", "a\0b", "a\27b", "a\127" } do
-      it("control characters: " .. support.shown(value), function()
+      it("control characters: " .. harness.shown(value), function()
         for _, message in ipairs(misuse { headers = { ["X-It"] = value } }) do
           assert.matches("'X-It' holds a control character", message, 1, true)
         end

@@ -1,11 +1,11 @@
 -- Lua's hooks: what they raise is not the answer's fault, and nobody sets them back.
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("a hook", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   after_each(function()
@@ -33,15 +33,15 @@ describe("a hook", function()
         debug.sethook(main, raise, "cr")
       end
     end
-    portal:answer(200, document(50000))
+    here:answer(200, document(50000))
     setmetatable({}, { __gc = finalize })
-    local good, message = pcall(poll, client, portal.location)
+    local good, message = pcall(poll, client, here.location)
     assert.is_true(set)
     assert.same({ false, "interrupted!" }, { good, message })
   end)
 
   it("of instructions counts on, however much is decoded", function()
-    portal:answer(200, '{"status":"running"}')
+    here:answer(200, '{"status":"running"}')
     local turns = 0
     debug.sethook(function() turns = turns + 1 end, "", 10000)
     for _ = 1, 30 do

@@ -1,24 +1,25 @@
 -- JSON: read strictly, by an instance of lua-cjson that nobody else has.
 local cjson = require "cjson"
-local support = require "spec.support.portal"
+local child = require "spec.support.child"
+local harness = require "spec.support.harness"
 
 describe("JSON", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   local function poll(body)
-    portal:answer(200, body)
-    return client:poll(portal.location)
+    here:answer(200, body)
+    return client:poll(here.location)
   end
 
   describe("is not", function()
     local function refused(body)
       -- As it is on the wire, NUL and all.
-      portal:send("HTTP/1.1 200 OK", "Content-Length: " .. #body, "", body)
-      local operation, err = client:poll(portal.location)
+      here:send("HTTP/1.1 200 OK", "Content-Length: " .. #body, "", body)
+      local operation, err = client:poll(here.location)
       assert.is_nil(operation)
       assert.same({ "protocol", "invalid_json", body }, { err.kind, err.code, err.body })
     end
@@ -26,7 +27,7 @@ describe("JSON", function()
     for _, body in ipairs { '{"a":NaN}', '{"a":Infinity}', '{"a":-Infinity}', '{"a":nan}',
       '{"a":inf}', '{"a":0x10}', "{'a':1}", '{"a":1,}', '{"a":1}}', "[1 2]", '{a:1}',
       "tru", "\xef\xbb\xbf\xef\xbb\xbf{}", "\xef\xbb{}", "{}\xef\xbb\xbf" } do
-      it(support.shown(body), function()
+      it(harness.shown(body), function()
         refused(body)
       end)
     end
@@ -55,17 +56,17 @@ describe("JSON", function()
     local operation = assert(poll(body))
     assert.same({ "running", body, { status = "running" } },
       { operation.state, operation.body, operation.document })
-    portal:answer(200, '\xef\xbb\xbf{"status":"canceled"}')
+    here:answer(200, '\xef\xbb\xbf{"status":"canceled"}')
     assert.equal("canceled", assert(client:cancel("contoso", "vm")).document.status)
-    portal:answer(200, '\xef\xbb\xbf{"status":"running"}')
+    here:answer(200, '\xef\xbb\xbf{"status":"running"}')
     assert.equal("running", assert(client:status("contoso", "vm")).state)
-    portal:answer(200, '\xef\xbb\xbf [{"id":"a","submissionState":"running"}]')
+    here:answer(200, '\xef\xbb\xbf [{"id":"a","submissionState":"running"}]')
     assert.equal("running", assert(client:operations("contoso", "vm"))[1].state)
-    portal:answer(403, '\xef\xbb\xbf{"error":{"code":"NotYours"}}')
-    assert.equal("NotYours", select(2, client:poll(portal.location)).code)
-    portal:answer(200, '\xef\xbb\xbf{"access_token":"abc"}')
+    here:answer(403, '\xef\xbb\xbf{"error":{"code":"NotYours"}}')
+    assert.equal("NotYours", select(2, client:poll(here.location)).code)
+    here:answer(200, '\xef\xbb\xbf{"access_token":"abc"}')
     assert.equal("abc", assert(client:fetch_token { tenant = "t", client_id = "c",
-      client_secret = "s", authority = portal.endpoint }).access_token)
+      client_secret = "s", authority = here.endpoint }).access_token)
   end)
 
   it("may be nothing but a byte order mark, which is no document", function()
@@ -101,9 +102,9 @@ describe("JSON", function()
     end
 
     it("is nothing to the module", function()
-      portal:answer(200, '{"status":"running","steps":[{"messages":[{"level":"error"}]}]}')
+      here:answer(200, '{"status":"running","steps":[{"messages":[{"level":"error"}]}]}')
       local operation = changed("decode_max_depth", 1, function()
-        local result = assert(client:poll(portal.location))
+        local result = assert(client:poll(here.location))
         assert.equal("error", result.steps[1].messages[1].level)
         return result
       end)
@@ -111,9 +112,9 @@ describe("JSON", function()
     end)
 
     it("with NaN allowed, is still strict here", function()
-      portal:answer(200, '{"a":NaN}')
+      here:answer(200, '{"a":NaN}')
       local err = changed("decode_invalid_numbers", true, function()
-        return select(2, client:poll(portal.location))
+        return select(2, client:poll(here.location))
       end)
       assert.equal("invalid_json", err.code)
     end)
@@ -123,11 +124,11 @@ describe("JSON", function()
         return assert(client:cancel("contoso", "vm", { notification_emails = "1234567@x.com" }))
       end)
       assert.equal("accepted", number.state)
-      assert.equal('{"metadata":{"notification-emails":"1234567@x.com"}}', portal:last().body)
+      assert.equal('{"metadata":{"notification-emails":"1234567@x.com"}}', here:last().body)
     end)
 
     it("is not changed by the module", function()
-      local output = support.child [[
+      local output = child.output [[
         local cjson = require "cjson"
         require "cpp"
         local deep = ("["):rep(900) .. ("]"):rep(900)
@@ -142,10 +143,10 @@ describe("JSON", function()
       "pl_PL.UTF-8", "nl_NL.UTF-8", "es_ES.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8" }
     local old = os.setlocale()
     finally(function() os.setlocale(old) end)
-    portal:answer(200, '{"steps":[{"progressPercentage":99.5}],"x":1.5}')
+    here:answer(200, '{"steps":[{"progressPercentage":99.5}],"x":1.5}')
     for _, name in ipairs(names) do
       if os.setlocale(name) and ("%.1f"):format(0.5) == "0,5" then
-        local operation = assert(client:poll(portal.location))
+        local operation = assert(client:poll(here.location))
         assert.same({ 99, 1.5 }, { operation.progress, operation.document.x })
         return
       end
@@ -155,7 +156,7 @@ describe("JSON", function()
 
   describe("without lua-cjson", function()
     it("ends require with what to install", function()
-      local output = support.child [[
+      local output = child.output [[
         package.preload.cjson = function() error "module 'cjson' not found" end
         print(pcall(require, "cpp"))]]
       assert.matches("^false\t.*luarocks install lua%-cjson", output)
@@ -163,7 +164,7 @@ describe("JSON", function()
     end)
 
     it("but another module of that name, ends require too", function()
-      local output = support.child [[
+      local output = child.output [[
         package.preload.cjson = function() return { decode = print } end
         print(pcall(require, "cpp"))]]
       assert.matches("^false\t.*not lua%-cjson", output)

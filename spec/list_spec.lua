@@ -1,11 +1,11 @@
 -- Lists: what each operation of an offer says, and which are told.
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("the answer", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   describe("to operations", function()
@@ -17,7 +17,7 @@ describe("the answer", function()
 
     local function list(filter, body)
       if body then
-        portal:answer(200, body)
+        here:answer(200, body)
       end
       return assert(client:operations("contoso", "vm", { status = filter }))
     end
@@ -33,7 +33,7 @@ describe("the answer", function()
     it("is an array of operations with id, state and offer, in the service's order", function()
       local items = list()
       assert.same({ "running", "canceled" }, { items[1].state, items[#items].state })
-      assert.equal(support.OPERATION, items[#items].id)
+      assert.equal(harness.OPERATION, items[#items].id)
       for _, item in ipairs(items) do
         assert.same({ "contoso", "vm", true }, { item.publisher, item.offer, item.changed })
         assert.equal(item.document.id, item.id)
@@ -42,14 +42,14 @@ describe("the answer", function()
 
     it("gives each a location that can be polled", function()
       local items = list()
-      assert.equal(portal.location, items[#items].location)
+      assert.equal(here.location, items[#items].location)
       local operation = assert(client:poll(items[1]))
       assert.same({ "running", items[1].id }, { operation.state, operation.id })
     end)
 
     it("builds the location from the id, as one segment, and has none without", function()
       local items = list(nil, LIST)
-      assert.equal(portal.endpoint
+      assert.equal(here.endpoint
         .. "/api/publishers/contoso/offers/vm/operations/b%2Fb?api-version=2017-10-31",
         items[2].location)
       assert.is_nil(items[#items - 1].location)
@@ -83,17 +83,17 @@ describe("the answer", function()
           .. '{"id":"b","submissionState":"running"},{"id":"c"}]'
         local items = list("waiting for publisher review", body)
         assert.same({ 1, "a" }, { #items, items[1].id })
-        assert.not_matches("status=", portal:last().uri)
+        assert.not_matches("status=", here:last().uri)
         items = list("running", body)
         assert.same({ 1, "b" }, { #items, items[1].id })
         items = list("unknown", body)
         assert.same({ 1, "c" }, { #items, items[1].id })
-        assert.not_matches("status=", portal:last().uri)
+        assert.not_matches("status=", here:last().uri)
       end)
 
     it("is filtered by the service, which is asked to", function()
       assert.equal("canceled", list("canceled")[1].state)
-      assert.matches("%?status=canceled&", portal:last().uri)
+      assert.matches("%?status=canceled&", here:last().uri)
     end)
 
     it("may be empty", function()
@@ -102,7 +102,7 @@ describe("the answer", function()
 
     for _, body in ipairs { '{"value":[]}', "{}", "\xef\xbb\xbf {}", "null", '"running"', "7" } do
       it("that is no array is an error: " .. body, function()
-        portal:answer(200, body)
+        here:answer(200, body)
         local items, err = client:operations("contoso", "vm")
         assert.is_nil(items)
         assert.same({ "protocol", "unexpected_document", 200 },
@@ -111,7 +111,7 @@ describe("the answer", function()
     end
 
     it("that is no JSON is an error", function()
-      portal:answer(200, "")
+      here:answer(200, "")
       local _, err = client:operations("contoso", "vm")
       assert.same({ "protocol", "invalid_json" }, { err.kind, err.code })
     end)

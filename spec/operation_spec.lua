@@ -1,18 +1,18 @@
 -- The operation: states from words and steps, documents read late, one line of text.
 local cjson = require "cjson"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("an operation", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   -- Polls a portal that answers so.
   local function poll(status, body, headers)
-    portal:answer(status, body, headers)
-    return client:poll(portal.location)
+    here:answer(status, body, headers)
+    return client:poll(here.location)
   end
 
   -- The operation that a document, given as text, makes.
@@ -83,7 +83,7 @@ describe("an operation", function()
     end
 
     it("waits for its publisher when it runs and the current step waits", function()
-      portal:set { running = "preview", publish_seconds = 600 }
+      here:set { running = "preview", publish_seconds = 600 }
       local item = assert(client:operations("contoso", "vm", { status = "running" }))[1]
       local operation = assert(client:poll(item))
       assert.same({ "waiting_for_publisher_review", "running", false },
@@ -131,7 +131,7 @@ describe("an operation", function()
     end)
 
     it("never where it is not JSON", function()
-      portal:answer(202, "Cancel accepted")
+      here:answer(202, "Cancel accepted")
       local operation = assert(client:cancel("contoso", "vm"))
       assert.equal("Cancel accepted", operation.body)
       assert.same({}, { operation.document, operation.steps, operation.messages })
@@ -147,15 +147,15 @@ describe("an operation", function()
   describe("as text", function()
     it("is one line: offer, state, the service's word, progress, location", function()
       local operation = read '{"status":"in progress","steps":[{"progressPercentage":41}]}'
-      assert.equal("contoso/vm: running (in progress), 41 %, " .. portal.location,
+      assert.equal("contoso/vm: running (in progress), 41 %, " .. here.location,
         tostring(operation))
     end)
 
     it("does without what is not known", function()
-      portal:set { synchronous = true }
+      here:set { synchronous = true }
       assert.equal("contoso/vm: canceled", tostring(assert(client:cancel("contoso", "vm"))))
-      portal:answer(200, "{}")
-      assert.equal("operation: unknown, " .. portal.endpoint .. "/api/x?api-version=1",
+      here:answer(200, "{}")
+      assert.equal("operation: unknown, " .. here.endpoint .. "/api/x?api-version=1",
         tostring(assert(client:poll "/api/x?api-version=1")))
     end)
 

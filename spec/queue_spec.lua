@@ -1,25 +1,27 @@
 -- Calls that no connection can take wait their turn; and a call with start_by, which has
 -- left by then or is not sent, whatever held it up.
 
-local bench = require "spec.support.bench"
-local hostile = require "spec.hostile.bench"
+local coroutines = require "spec.support.coroutines"
+local harness = require "spec.support.harness"
+local encounter = require "spec.hostile.encounter"
 
 describe("calls to one host", function()
   local here
 
-  setup(function() here = bench.start() end)
+  setup(function() here = harness.start() end)
   teardown(function() here:close() end)
   after_each(function() here:reset() end)
 
   local function poll(client, options)
-    return client:poll(bench.PATH, options)
+    return client:poll(harness.PATH, options)
   end
 
   -- Calls that wait, each with an id of its own, in the order in which they were made.
   local function begin(client, count)
     local threads = {}
     for i = 1, count do
-      threads[i] = bench.begin(client, "poll", bench.PATH, { client_request_id = "call " .. i })
+      threads[i] = coroutines.begin(client, "poll", harness.PATH,
+        { client_request_id = "call " .. i })
     end
     return threads
   end
@@ -35,7 +37,7 @@ describe("calls to one host", function()
     end
     local states = {}
     for i, thread in ipairs(threads) do
-      states[i] = assert(bench.complete(thread)).state
+      states[i] = assert(coroutines.complete(thread)).state
     end
     return states
   end
@@ -70,16 +72,16 @@ describe("calls to one host", function()
   it("wake who sleeps on the descriptor when the end of one begins another", function()
     here:faults { on = "poll", delay = 30 }
     local client = here:client { max_connections = 1, timeout = 1000, connect_timeout = 1000 }
-    local first = bench.begin(client, "poll", bench.PATH)
+    local first = coroutines.begin(client, "poll", harness.PATH)
     here:step_until_arrived(client, 1)
-    local second = bench.begin(client, "poll", bench.PATH)
+    local second = coroutines.begin(client, "poll", harness.PATH)
     while client:timeout() < 100 do
       client:step(0.01)
     end
     assert.is_true(coroutine.close(first))
     assert.is_true(client:timeout() < 1)
-    bench.until_ended(client)
-    assert.equal("running", bench.complete(second).state)
+    coroutines.until_ended(client)
+    assert.equal("running", coroutines.complete(second).state)
   end)
 
   it("end as closed in the queue when the client closes", function()
@@ -87,7 +89,7 @@ describe("calls to one host", function()
     local threads = begin(client, 30)
     client:close()
     for _, thread in ipairs(threads) do
-      assert.equal("closed", select(2, bench.complete(thread)).kind)
+      assert.equal("closed", select(2, coroutines.complete(thread)).kind)
     end
   end)
 
@@ -139,7 +141,7 @@ describe("calls to one host", function()
     it("end at that time in the queue", function()
       here:faults { on = "poll", delay = 30 }
       local client = here:client { max_connections = 1 }
-      local first = bench.begin(client, "poll", bench.PATH)
+      local first = coroutines.begin(client, "poll", harness.PATH)
       here:step_until_arrived(client, 1)
       refused(client:cancel("contoso", "other", { start_by = client:now() + 0.05 }))
       assert.is_true(coroutine.close(first))
@@ -149,10 +151,10 @@ describe("calls to one host", function()
     it("do not go when the process was busy elsewhere", function()
       local client = here:client()
       local start_by = client:now() + 0.05
-      local call = bench.begin(client, "cancel", "contoso", "other", { start_by = start_by })
+      local call = coroutines.begin(client, "cancel", "contoso", "other", { start_by = start_by })
       os.execute "sleep 0.1"
-      bench.until_ended(client)
-      refused(bench.complete(call))
+      coroutines.until_ended(client)
+      refused(coroutines.complete(call))
       assert.equal(0, #here:entries())
       assert(poll(client))
     end)
@@ -168,7 +170,7 @@ describe("calls to one host", function()
     it("end by timeout where that comes first", function()
       here:faults { on = "poll", delay = 30 }
       local client = here:client { max_connections = 1, timeout = 0.1 }
-      local first = bench.begin(client, "poll", bench.PATH, { timeout = 30 })
+      local first = coroutines.begin(client, "poll", harness.PATH, { timeout = 30 })
       here:step_until_arrived(client, 1)
       local _, err = poll(client, { start_by = client:now() + 30 })
       assert.is_true(coroutine.close(first))
@@ -184,7 +186,7 @@ end)
 
 describe("a call with start_by", function()
   local peer
-  hostile.share(setup, teardown, function(shared)
+  encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
 
@@ -200,14 +202,14 @@ end)
 describe("calls over HTTP/2", function()
   local here
 
-  setup(function() here = bench.start { tls = true } end)
+  setup(function() here = harness.start { tls = true } end)
   teardown(function() here:close() end)
 
   it("share max_connections = 1, as many as the server lets", function()
     here:delay(1)
     local client <close>, arrived = here:client { max_connections = 1 }, nil
-    bench.together(client, 100, function()
-      assert(client:poll(bench.PATH))
+    coroutines.together(client, 100, function()
+      assert(client:poll(harness.PATH))
       arrived = arrived or #here:entries()
     end)
     assert.equal(100, arrived)

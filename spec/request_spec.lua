@@ -1,29 +1,30 @@
 -- The wire: what of a call reaches the server, how often, and what never does.
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local child = require "spec.support.child"
+local harness = require "spec.support.harness"
 
 local VERSION = "api-version=2017-10-31"
 local OFFER = "/api/publishers/contoso/offers/vm"
 
 describe("a request", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
-  local over_tls = support.share_secure(before_each, teardown)
+  local over_tls = harness.share_secure(before_each, teardown)
 
   describe("is not redirected", function()
     for _, status in ipairs { 301, 302, 303, 307, 308 } do
       it(("by a %d"):format(status), function()
-        portal:answer(status, "", { Location = OFFER .. "/status?" .. VERSION })
+        here:answer(status, "", { Location = OFFER .. "/status?" .. VERSION })
         for _, call in ipairs { "cancel", "status" } do
           local _, err = client[call](client, "contoso", "vm")
           assert.same({ "http", "http_" .. status, true, false },
             { err.kind, err.code, err.sent, err.retryable })
         end
-        assert.equal(2, #portal:entries())
+        assert.equal(2, #here:entries())
       end)
     end
   end)
@@ -34,7 +35,7 @@ describe("a request", function()
       local other = over_tls()
       local before = #other:entries()
       local asked = 0
-      local careful = portal:client { token = function() asked = asked + 1 return "t" end }
+      local careful = here:client { token = function() asked = asked + 1 return "t" end }
       local operation, err = careful:poll(other.location)
       assert.is_nil(operation)
       assert.same({ "origin", "foreign_origin", false, false, other.location },
@@ -44,23 +45,23 @@ describe("a request", function()
     end)
 
     it("is refused when a cancel names it, and the location is kept", function()
-      portal:answer(202, "", { Location = "//evil.example/api/op" })
+      here:answer(202, "", { Location = "//evil.example/api/op" })
       assert.equal("http://evil.example/api/op", assert(client:cancel("contoso", "vm")).location)
-      portal:answer(202, "", { Location = "https://evil.example/api/op?a=1" })
+      here:answer(202, "", { Location = "https://evil.example/api/op?a=1" })
       local operation = assert(client:cancel("contoso", "vm"))
       assert.same({ "accepted", "https://evil.example/api/op?a=1" },
         { operation.state, operation.location })
       local _, err = client:poll(operation)
       assert.same({ "foreign_origin", "https://evil.example/api/op?a=1" },
         { err.code, err.location })
-      assert.equal(2, #portal:entries())
+      assert.equal(2, #here:entries())
     end)
 
     it("goes when the call's endpoint says so", function()
       local other = over_tls()
       local options = { endpoint = other.endpoint, token = other.token, ca_file = other.ca_file }
       assert.equal("canceled", assert(client:poll(other.location, options)).state)
-      assert.equal(0, #portal:entries())
+      assert.equal(0, #here:entries())
     end)
   end)
 
@@ -73,33 +74,33 @@ describe("a request", function()
     end
 
     it("reaches the server once when it is a cancel", function()
-      local kept = warm(portal)
-      portal:fault { on = "cancel", drop = "before" }
+      local kept = warm(here)
+      here:fault { on = "cancel", drop = "before" }
       local operation, err = kept:cancel("contoso", "vm")
       assert.is_nil(operation)
       assert.same({ "transport", "connection_lost", true, true },
         { err.kind, err.code, err.sent, err.retryable })
-      local entries = portal:entries()
+      local entries = here:entries()
       assert.equal(2, #entries)
     end)
 
     it("reaches the server once when the cancel has acted", function()
-      local kept = warm(portal)
-      portal:fault { on = "cancel", drop = "after" }
+      local kept = warm(here)
+      here:fault { on = "cancel", drop = "after" }
       local _, err = kept:cancel("contoso", "vm")
       assert.equal("connection_lost", err.code)
-      local entries = portal:entries()
+      local entries = here:entries()
       assert.same({ 2, true }, { #entries, entries[2].acted })
     end)
 
     it("reaches the server once when it asks for a token", function()
-      local kept = warm(portal)
-      portal:fault { on = "token", drop = "before" }
+      local kept = warm(here)
+      here:fault { on = "token", drop = "before" }
       local _, err = kept:fetch_token {
-        tenant = "t", client_id = "c", client_secret = "s", authority = portal.endpoint,
+        tenant = "t", client_id = "c", client_secret = "s", authority = here.endpoint,
       }
       assert.same({ "connection_lost", true }, { err.code, err.sent })
-      assert.equal(2, #portal:entries())
+      assert.equal(2, #here:entries())
     end)
 
     it("reaches the server once over HTTP/2 too", function()
@@ -121,53 +122,53 @@ describe("a request", function()
     end)
 
     it("goes again when it only reads", function()
-      local kept = warm(portal)
-      portal:fault { on = "poll", drop = "before", times = 1 }
-      assert.equal("canceled", assert(kept:poll(portal.location)).state)
-      local entries = portal:entries()
+      local kept = warm(here)
+      here:fault { on = "poll", drop = "before", times = 1 }
+      assert.equal("canceled", assert(kept:poll(here.location)).state)
+      local entries = here:entries()
       assert.equal(3, #entries)
       assert.equal(entries[1].connection, entries[2].connection)
       assert.not_equal(entries[2].connection, entries[3].connection)
     end)
 
     it("does not go again when the connection was new", function()
-      portal:fault { drop = "before", times = 1 }
-      local _, err = client:poll(portal.location)
+      here:fault { drop = "before", times = 1 }
+      local _, err = client:poll(here.location)
       assert.same({ "transport", "connection_lost", true, true },
         { err.kind, err.code, err.sent, err.retryable })
-      assert.equal(1, #portal:entries())
+      assert.equal(1, #here:entries())
     end)
   end)
 
   describe("tells in its error whether it was sent:", function()
     it("not when nobody listens", function()
-      local closed = support.start()
+      local closed = harness.start()
       closed:close()
-      local _, err = portal:client { endpoint = closed.endpoint }:cancel("contoso", "vm")
+      local _, err = here:client { endpoint = closed.endpoint }:cancel("contoso", "vm")
       assert.same({ "could_not_connect", false }, { err.code, err.sent })
     end)
 
     it("not when there is no token", function()
-      local _, err = portal:client { token = function() end }:cancel("contoso", "vm")
+      local _, err = here:client { token = function() end }:cancel("contoso", "vm")
       assert.same({ "no_token", false }, { err.code, err.sent })
     end)
 
     it("not when the server's certificate is refused", function()
       local tls = over_tls()
-      local _, err = portal:client { endpoint = tls.endpoint }:cancel("contoso", "vm")
+      local _, err = here:client { endpoint = tls.endpoint }:cancel("contoso", "vm")
       assert.same({ "tls_verification", false }, { err.code, err.sent })
       assert.equal(0, #tls:entries())
     end)
 
     it("yes when the answer never came", function()
-      portal:fault { delay = 60 }
+      here:fault { delay = 60 }
       local _, err = client:cancel("contoso", "vm", { timeout = 0.3 })
       assert.same({ "timeout", true }, { err.code, err.sent })
-      assert.equal(1, #portal:entries())
+      assert.equal(1, #here:entries())
     end)
 
     it("yes when the service refused it", function()
-      portal:answer(503, "")
+      here:answer(503, "")
       local _, err = client:cancel("contoso", "vm")
       assert.same({ "http_503", true }, { err.code, err.sent })
     end)
@@ -177,12 +178,12 @@ describe("a request", function()
     it("once per exchange, with the client and no rejected token", function()
       local calls = {}
       local asking
-      asking = portal:client { token = function(...)
+      asking = here:client { token = function(...)
         table.insert(calls, table.pack(...))
-        return portal.token
+        return here.token
       end }
       assert(asking:cancel("contoso", "vm"))
-      assert(asking:poll(portal.location))
+      assert(asking:poll(here.location))
       assert.equal(2, #calls)
       for _, call in ipairs(calls) do
         assert.same({ n = 2, asking }, call)
@@ -190,65 +191,65 @@ describe("a request", function()
     end)
 
     it("that is any callable value", function()
-      local callable = setmetatable({}, { __call = function() return portal.token end })
-      assert(portal:client { token = callable }:poll(portal.location))
+      local callable = setmetatable({}, { __call = function() return here.token end })
+      assert(here:client { token = callable }:poll(here.location))
     end)
 
     it("with the token that got the last 401, which is not repeated", function()
       local rejected = {}
-      local answers = { "first-token", "second-token", portal.token, portal.token }
-      local asking = portal:client { token = function(_, old)
+      local answers = { "first-token", "second-token", here.token, here.token }
+      local asking = here:client { token = function(_, old)
         table.insert(rejected, old or "none")
         return answers[#rejected]
       end }
       for i = 1, 4 do
-        local operation, err = asking:poll(portal.location)
+        local operation, err = asking:poll(here.location)
         assert.equal(i > 2, operation ~= nil)
         assert.equal(i <= 2, err ~= nil and err.status == 401)
       end
       assert.same({ "none", "first-token", "second-token", "second-token" }, rejected)
-      assert.equal(4, #portal:entries())
+      assert.equal(4, #here:entries())
     end)
 
     it("which may yield", function()
-      local asking = portal:client { token = function() return coroutine.yield "asked" end }
-      local poll = coroutine.wrap(function() return assert(asking:poll(portal.location)) end)
+      local asking = here:client { token = function() return coroutine.yield "asked" end }
+      local poll = coroutine.wrap(function() return assert(asking:poll(here.location)) end)
       assert.equal("asked", poll())
-      assert.equal(0, #portal:entries())
-      assert.equal("canceled", poll(portal.token).state)
+      assert.equal(0, #here:entries())
+      assert.equal("canceled", poll(here.token).state)
     end)
 
     it("which may ask the same client for one", function()
-      local asking = portal:client { token = function(self)
+      local asking = here:client { token = function(self)
         local grant = assert(self:fetch_token {
-          tenant = portal.emulator.tenant, client_id = portal.emulator.client_id,
-          client_secret = portal.emulator.client_secret, authority = portal.endpoint,
+          tenant = here.portal.tenant, client_id = here.portal.client_id,
+          client_secret = here.portal.client_secret, authority = here.endpoint,
         })
         return grant.access_token
       end }
-      assert.equal("canceled", assert(asking:poll(portal.location)).state)
-      local entries = portal:entries()
+      assert.equal("canceled", assert(asking:poll(here.location)).state)
+      local entries = here:entries()
       assert.same({ "token", "poll" }, { entries[1].call, entries[2].call })
     end)
 
     it("and passes on the error that it raises", function()
       local problem = {}
-      local asking = portal:client { token = function() error(problem) end }
-      local good, raised = pcall(asking.poll, asking, portal.location)
+      local asking = here:client { token = function() error(problem) end }
+      local good, raised = pcall(asking.poll, asking, here.location)
       assert.is_false(good)
       assert.equal(problem, raised)
-      assert(asking:poll(portal.location, { token = portal.token })) -- it works on
+      assert(asking:poll(here.location, { token = here.token })) -- it works on
     end)
 
     -- The error of a call whose token function answers this.
     local function refusal(...)
       local answer = table.pack(...)
       local function token() return table.unpack(answer, 1, answer.n) end
-      local operation, err = client:poll(portal.location, { token = token })
+      local operation, err = client:poll(here.location, { token = token })
       assert.is_nil(operation)
-      assert.equal(0, #portal:entries())
+      assert.equal(0, #here:entries())
       assert.is_false(err.sent)
-      assert.equal(portal.location, err.location)
+      assert.equal(here.location, err.location)
       return err
     end
 
@@ -260,15 +261,15 @@ describe("a request", function()
 
     it("and is told as closed where that has closed the client", function()
       for _, result in ipairs { false, "a-token" } do
-        client = portal:client { token = function(self)
+        client = here:client { token = function(self)
           self:close()
           return result or nil, "no such thing"
         end }
-        local _, err = client:poll(portal.location)
-        assert.same({ "closed", "closed", false, portal.location },
+        local _, err = client:poll(here.location)
+        assert.same({ "closed", "closed", false, here.location },
           { err.kind, err.code, err.sent, err.location })
       end
-      assert.equal(0, #portal:entries())
+      assert.equal(0, #here:entries())
     end)
 
     it("and does without a reason", function()
@@ -298,9 +299,9 @@ describe("a request", function()
 
   it("without any token is an error that says how to give one", function()
     local script = [[print(select(2, require "cpp".client():cancel("contoso", "vm")))]]
-    local output = support.child(script, { CPP_ENDPOINT = portal.endpoint })
+    local output = child.output(script, { CPP_ENDPOINT = here.endpoint })
     assert.matches("CPP_TOKEN", output)
     assert.matches("%[credential/no_token%]", output)
-    assert.equal(0, #portal:entries())
+    assert.equal(0, #here:entries())
   end)
 end)

@@ -1,20 +1,20 @@
 -- The answer: what becomes of the service's headers and documents.
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 local DAY = 86400
 
 describe("the answer", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   -- Polls a portal that answers so.
   local function poll(status, body, headers)
-    portal:answer(status, body, headers)
-    return client:poll(portal.location)
+    here:answer(status, body, headers)
+    return client:poll(here.location)
   end
 
   -- The operation that a document, given as text, makes.
@@ -25,7 +25,7 @@ describe("the answer", function()
   describe("to a poll", function()
     it("is an object, or an array of one", function()
       for _, shape in ipairs { "object", "array" } do
-        portal:set { document = shape }
+        here:set { document = shape }
         local operation = assert(client:poll(assert(client:cancel("contoso", "vm"))))
         assert.same({ "running", "running" }, { operation.state, operation.status })
         assert.equal("displaydummycertify", operation.steps[1].id)
@@ -38,7 +38,7 @@ describe("the answer", function()
       '{"status":null}', '{"status":7}', '{"status":{"status":"completed"}}',
       '{"state":"completed"}', '{"steps":[{"status":"complete"}]}',
     } do
-      it("without a status is unknown, never a success: " .. support.shown(body), function()
+      it("without a status is unknown, never a success: " .. harness.shown(body), function()
         local operation = read(body)
         assert.same({ "unknown", false, body },
           { operation.state, operation.done, operation.body })
@@ -47,10 +47,10 @@ describe("the answer", function()
     end
 
     for _, body in ipairs { "<html></html>", '{"status":"running"', "{}{}", "completed" } do
-      it("that is 200 and no JSON is an error: " .. support.shown(body), function()
+      it("that is 200 and no JSON is an error: " .. harness.shown(body), function()
         local operation, err = poll(200, body)
         assert.is_nil(operation)
-        assert.same({ "protocol", "invalid_json", 200, true, false, body, portal.location },
+        assert.same({ "protocol", "invalid_json", 200, true, false, body, here.location },
           { err.kind, err.code, err.status, err.sent, err.retryable, err.body, err.location })
       end)
     end
@@ -64,16 +64,16 @@ describe("the answer", function()
     end)
 
     it("that is 202 keeps the location, or moves to the one it brings", function()
-      assert.equal(portal.location, assert(poll(202, "")).location)
+      assert.equal(here.location, assert(poll(202, "")).location)
       local operation = assert(poll(202, "", { Location = "/api/operations/c$vm$2$live" }))
-      assert.equal(portal.endpoint .. "/api/operations/c$vm$2$live?api-version=2017-10-31",
+      assert.equal(here.endpoint .. "/api/operations/c$vm$2$live?api-version=2017-10-31",
         operation.location)
     end)
 
     it("that is 200 has no location to follow", function()
       local headers = { Location = "/api/a", ["Operation-Location"] = "/api/b" }
       local operation = assert(poll(200, '{"status":"running"}', headers))
-      assert.equal(portal.location, operation.location)
+      assert.equal(here.location, operation.location)
     end)
 
     it("that is 204 is a success", function()
@@ -93,14 +93,14 @@ describe("the answer", function()
     end
 
     it("names them in their order, whatever they are called", function()
-      portal:answer(202, "", { Location = "/api/publishers/offers/offers/operations/operations/b" })
-      local operation = assert(client:poll(portal.location))
+      here:answer(202, "", { Location = "/api/publishers/offers/offers/operations/operations/b" })
+      local operation = assert(client:poll(here.location))
       assert.same({ "offers", "operations", "b" },
         { operation.publisher, operation.offer, operation.id })
     end)
 
     it("names publisher, offer and operation after its location", function()
-      portal:answer(200, "{}")
+      here:answer(200, "{}")
       local target = "/api/publishers/con%2Ftoso/offers/v%20m/operations/a%24b?x=/offers/no"
       local operation = assert(client:poll(target))
       assert.same({ "con/toso", "v m", "a$b" },
@@ -110,7 +110,7 @@ describe("the answer", function()
     it("names none of them after a location with $, but keeps those of its cancel", function()
       local operation = assert(client:poll("/api/operations/contoso$vm$1$preview"))
       assert.same({}, { operation.publisher, operation.offer, operation.id })
-      portal:set { location = "F4" }
+      here:set { location = "F4" }
       operation = assert(client:poll(assert(client:cancel("contoso", "vm"))))
       assert.same({ "contoso", "vm" }, { operation.publisher, operation.offer })
     end)
@@ -118,26 +118,26 @@ describe("the answer", function()
     it("says what the exchange was", function()
       local headers = { ["x-ms-request-id"] = "from the service" }
       local operation = assert(poll(200, '{"status":"running"}', headers))
-      assert.same({ 200, "from the service", portal:last().client_request_id },
+      assert.same({ 200, "from the service", here:last().client_request_id },
         { operation.http_status, operation.request_id, operation.client_request_id })
     end)
 
     it("is known by its correlation id where it has no request id", function()
-      portal:send("HTTP/1.1 200 OK", "x-ms-correlation-id: c-1", "Content-Length: 2", "", "{}")
-      assert.equal("c-1", assert(client:poll(portal.location)).request_id)
+      here:send("HTTP/1.1 200 OK", "x-ms-correlation-id: c-1", "Content-Length: 2", "", "{}")
+      assert.equal("c-1", assert(client:poll(here.location)).request_id)
     end)
 
     it("is the last one: an informational one before it counts for nothing", function()
-      portal:send("HTTP/1.1 103 Early Hints", "x-ms-request-id: early", "Retry-After: 9", "",
+      here:send("HTTP/1.1 103 Early Hints", "x-ms-request-id: early", "Retry-After: 9", "",
         "HTTP/1.1 200 OK", "Content-Length: 21", "", '{"status":"canceled"}')
-      local operation = assert(client:poll(portal.location))
+      local operation = assert(client:poll(here.location))
       assert.same({ "canceled", 200 }, { operation.state, operation.http_status,
         operation.request_id, operation.retry_after })
     end)
 
     it("ends with its connection where it says no length", function()
-      portal:send("HTTP/1.1 200 OK", "", '{"status":"canceled"}')
-      assert.equal("canceled", assert(client:poll(portal.location)).state)
+      here:send("HTTP/1.1 200 OK", "", '{"status":"canceled"}')
+      assert.equal("canceled", assert(client:poll(here.location)).state)
     end)
 
     it("has no fields for JSON null, and cpp.null in its document", function()
@@ -163,7 +163,7 @@ describe("the answer", function()
       local operation = read '{"status":"running","location":"x","document":1,"body":2}'
       assert.is_nil(operation.stepz)
       assert.is_nil(operation[1])
-      assert.equal(portal.location, operation.location)
+      assert.equal(here.location, operation.location)
       assert.equal(1, operation.document.document)
     end)
   end)
@@ -172,8 +172,8 @@ describe("the answer", function()
     local BODY = '{"status":"running","steps":[{"id":"live","progressPercentage":40}]}'
 
     it("is a new operation that has not changed", function()
-      portal:answer(200, BODY)
-      local first = assert(client:poll(portal.location))
+      here:answer(200, BODY)
+      local first = assert(client:poll(here.location))
       local second = assert(client:poll(first))
       assert.same({ true, false }, { first.changed, second.changed })
       assert.not_equal(first, second)
@@ -187,22 +187,22 @@ describe("the answer", function()
     end)
 
     it("is not decoded: what could not be is good enough", function()
-      local before = { location = portal.location, http_status = 200, body = "no JSON",
+      local before = { location = here.location, http_status = 200, body = "no JSON",
         state = "running", done = false, status = "Running" }
-      portal:answer(200, "no JSON")
+      here:answer(200, "no JSON")
       local operation = assert(client:poll(before))
       assert.same({ false, "running", "Running", "no JSON" },
         { operation.changed, operation.state, operation.status, operation.body })
     end)
 
     it("does not change the operation that is polled", function()
-      portal:answer(200, BODY)
-      local first = assert(client:poll(portal.location))
+      here:answer(200, BODY)
+      local first = assert(client:poll(here.location))
       local copy = {}
       for name, value in next, first do
         copy[name] = value
       end
-      portal:answer(202, '{"status":"completed"}', { Location = "/api/other" })
+      here:answer(202, '{"status":"completed"}', { Location = "/api/other" })
       assert.equal("running", assert(client:poll(first)).state)
       local after = {}
       for name, value in next, first do
@@ -213,8 +213,8 @@ describe("the answer", function()
     end)
 
     it("has its state, where what is polled is a table of a script's own", function()
-      portal:answer(200, '{"status":"running","steps":[{"progressPercentage":41}]}')
-      local first = assert(client:poll(portal.location))
+      here:answer(200, '{"status":"running","steps":[{"progressPercentage":41}]}')
+      local first = assert(client:poll(here.location))
       local again = assert(client:poll {
         location = first.location, http_status = first.http_status, body = first.body,
       })
@@ -223,27 +223,27 @@ describe("the answer", function()
     end)
 
     it("has changed when a byte, the status or the location has", function()
-      portal:answer(200, BODY)
-      local first = assert(client:poll(portal.location))
-      portal:answer(200, BODY .. " ")
+      here:answer(200, BODY)
+      local first = assert(client:poll(here.location))
+      here:answer(200, BODY .. " ")
       assert.is_true(assert(client:poll(first)).changed)
-      portal:answer(202, BODY)
+      here:answer(202, BODY)
       assert.is_true(assert(client:poll(first)).changed)
       local second = assert(client:poll(first))
-      portal:answer(202, BODY, { Location = "/api/moved" })
+      here:answer(202, BODY, { Location = "/api/moved" })
       local moved = assert(client:poll(second))
       assert.is_true(moved.changed)
       assert.is_true(assert(client:poll(moved)).changed == false)
     end)
 
     it("has changed when an operation without a body precedes it", function()
-      portal:answer(204)
-      local accepted = { location = portal.location, state = "accepted" }
+      here:answer(204)
+      local accepted = { location = here.location, state = "accepted" }
       assert.is_true(assert(client:poll(accepted)).changed)
     end)
 
     it("is running, not accepted any more, when a poll brings the 202 of the cancel", function()
-      portal:answer(202, "Accepted", { Location = "/api/operations/x$1" })
+      here:answer(202, "Accepted", { Location = "/api/operations/x$1" })
       local accepted = assert(client:cancel("contoso", "vm"))
       local operation = assert(client:poll(accepted))
       assert.same({ "accepted", "running", false },
@@ -252,7 +252,7 @@ describe("the answer", function()
 
     it("still tells a new Retry-After and request id", function()
       local first = assert(poll(200, BODY, { ["Retry-After"] = "5" }))
-      portal:answer(200, BODY, { ["Retry-After"] = "9", ["x-ms-request-id"] = "second" })
+      here:answer(200, BODY, { ["Retry-After"] = "9", ["x-ms-request-id"] = "second" })
       local second = assert(client:poll(first))
       assert.same({ false, 9, "second" },
         { second.changed, second.retry_after, second.request_id })
@@ -270,7 +270,7 @@ describe("the answer", function()
     end)
 
     it("that is 202 may have no location, and then there is nothing to poll", function()
-      portal:set { location = "none" }
+      here:set { location = "none" }
       local operation = assert(client:cancel("contoso", "vm"))
       assert.same({ "accepted" }, { operation.state, operation.location })
       local polled, err = client:poll(operation)
@@ -280,10 +280,10 @@ describe("the answer", function()
     end)
 
     it("that is 202 may have an empty header, or a location that is no URL", function()
-      portal:send("HTTP/1.1 202 Accepted", "Operation-Location: ", "Location: /api/b",
+      here:send("HTTP/1.1 202 Accepted", "Operation-Location: ", "Location: /api/b",
         "Content-Length: 0", "Connection: close", "", "")
       assert.matches("/api/b%?", assert(client:cancel("contoso", "vm")).location)
-      portal:answer(202, "", { Location = "https://user:pass@localhost/x y" })
+      here:answer(202, "", { Location = "https://user:pass@localhost/x y" })
       local operation = assert(client:cancel("contoso", "vm"))
       assert.equal("https://user:pass@localhost/x y", operation.location)
       local _, err = client:poll(operation)
@@ -291,7 +291,7 @@ describe("the answer", function()
     end)
 
     it("that is 200 is canceled and done", function()
-      portal:set { synchronous = true }
+      here:set { synchronous = true }
       local operation = assert(client:cancel("contoso", "vm"))
       assert.same({ "canceled", true, 200, "" },
         { operation.state, operation.done, operation.http_status, operation.body })
@@ -299,14 +299,14 @@ describe("the answer", function()
     end)
 
     it("that is 200 may have a document, whatever it says", function()
-      portal:answer(200, '{"status":"running"}', { Location = "/api/ignored" })
+      here:answer(200, '{"status":"running"}', { Location = "/api/ignored" })
       local operation = assert(client:cancel("contoso", "vm"))
       assert.same({ "canceled", true }, { operation.state, operation.done, operation.location })
       assert.equal("running", operation.document.status)
     end)
 
     it("that is 200 and no JSON comes from somebody else: an error, and it was sent", function()
-      portal:answer(200, "<html>Log in to the hotel's network</html>")
+      here:answer(200, "<html>Log in to the hotel's network</html>")
       local operation, err = client:cancel("contoso", "vm")
       assert.is_nil(operation)
       assert.same({ "protocol", "invalid_json", 200, true, false },
@@ -315,7 +315,7 @@ describe("the answer", function()
     end)
 
     it("that is another 2xx is an error, and it was sent", function()
-      portal:answer(204)
+      here:answer(204)
       local _, err = client:cancel("contoso", "vm")
       assert.same({ "protocol", "unexpected_status", true }, { err.kind, err.code, err.sent })
     end)
@@ -323,9 +323,9 @@ describe("the answer", function()
 
   describe("with Retry-After", function()
     local function retry_after(value, date)
-      portal:send("HTTP/1.1 200 OK", "Retry-After: " .. value,
+      here:send("HTTP/1.1 200 OK", "Retry-After: " .. value,
         "Date: " .. (date or "Sun, 06 Nov 1994 08:49:37 GMT"), "Content-Length: 2", "", "{}")
-      return assert(client:poll(portal.location)).retry_after
+      return assert(client:poll(here.location)).retry_after
     end
 
     it("in seconds has them", function()
@@ -354,7 +354,7 @@ describe("the answer", function()
 
     for _, value in ipairs { "", "soon", "-5", "1.5", "5 minutes", "0x10", "99999999999",
       ("9"):rep(40) } do
-      it("that is nonsense has none: " .. support.shown(value), function()
+      it("that is nonsense has none: " .. harness.shown(value), function()
         assert.is_nil(retry_after(value))
       end)
     end
@@ -372,13 +372,13 @@ describe("the answer", function()
     end)
 
     it("may be one of its own words", function()
-      portal:answer(200, '{"status":"neverPublished"}')
+      here:answer(200, '{"status":"neverPublished"}')
       local status = assert(client:status("contoso", "vm"))
       assert.same({ "not_started", "neverPublished" }, { status.state, status.status })
     end)
 
     it("that is no JSON is an error", function()
-      portal:answer(200, "")
+      here:answer(200, "")
       local _, err = client:status("contoso", "vm")
       assert.same({ "protocol", "invalid_json" }, { err.kind, err.code })
     end)
@@ -386,17 +386,17 @@ describe("the answer", function()
 
   describe("on the wire", function()
     it("is what was announced, and no byte after it", function()
-      portal:send("HTTP/1.1 200 OK", "Content-Length: 21", "", '{"status":"canceled"}more')
-      local operation = assert(client:poll(portal.location))
+      here:send("HTTP/1.1 200 OK", "Content-Length: 21", "", '{"status":"canceled"}more')
+      local operation = assert(client:poll(here.location))
       assert.same({ "canceled", '{"status":"canceled"}' }, { operation.state, operation.body })
     end)
 
     it("is none when it was cut, but a 202 keeps its location", function()
-      portal:send("HTTP/1.1 202 Accepted", "Location: /api/op$1", "Content-Length: 99", "", "cut")
+      here:send("HTTP/1.1 202 Accepted", "Location: /api/op$1", "Content-Length: 99", "", "cut")
       local operation, err = client:cancel("contoso", "vm")
       assert.is_nil(operation)
       assert.same({ "transport", "incomplete_answer", 202, true,
-        portal.endpoint .. "/api/op$1?api-version=2017-10-31" },
+        here.endpoint .. "/api/op$1?api-version=2017-10-31" },
         { err.kind, err.code, err.status, err.sent, err.location })
     end)
   end)

@@ -1,12 +1,12 @@
 -- Secrets: what a server echoes of them shows nowhere.
 local cjson = require "cjson"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("an error", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   -- The error of a poll, or of another call.
@@ -15,7 +15,7 @@ describe("an error", function()
     if call then
       result, err = client[call](client, ...)
     else
-      result, err = client:poll(portal.location, options)
+      result, err = client:poll(here.location, options)
     end
     assert.is_nil(result)
     return err
@@ -35,7 +35,7 @@ describe("an error", function()
 
     it("the token that the service echoes, in every field", function()
       local token = "ey.very-secret.token"
-      portal:answer(400, cjson.encode {
+      here:answer(400, cjson.encode {
         error = { code = "Bad" .. token, message = token .. " is bad: " .. token },
       }, { ["x-ms-request-id"] = "r-" .. token })
       local err = fail { token = token }
@@ -48,7 +48,7 @@ describe("an error", function()
     it("the token that a body of any kind echoes", function()
       local token = "ey.very-secret.token"
       for _, body in ipairs { '"%s"', "<p>%s</p>", "%s", '{"Message":"%s%s"}' } do
-        portal:answer(401, (body:gsub("%%s", token)))
+        here:answer(401, (body:gsub("%%s", token)))
         local err = fail { token = token }
         assert.is_nil(texts(err):find("secret", 1, true))
         assert.is_string(err.body)
@@ -57,7 +57,7 @@ describe("an error", function()
 
     it("the token that a location echoes", function()
       local token = "ey.very-secret.token"
-      portal:send("HTTP/1.1 202 Accepted", "Location: /api/x?t=" .. token, "Content-Length: 9",
+      here:send("HTTP/1.1 202 Accepted", "Location: /api/x?t=" .. token, "Content-Length: 9",
         "", "cut")
       local err = select(2, client:cancel("contoso", "vm", { token = token }))
       assert.is_string(err.location)
@@ -66,18 +66,18 @@ describe("an error", function()
 
     it("the token of a token function, too", function()
       local token = "ey.very-secret.token"
-      portal:answer(500, '"' .. token .. '"')
+      here:answer(500, '"' .. token .. '"')
       local err = fail { token = function() return token end }
       assert.is_nil(texts(err):find("secret", 1, true))
     end)
 
     it("the client secret, as it is and as the form that was sent", function()
       local sent = SECRET:gsub("[^%w]", function(c) return ("%%%02X"):format(c:byte()) end)
-      portal:answer(400, cjson.encode {
+      here:answer(400, cjson.encode {
         error = "bad " .. SECRET, error_description = "in " .. SECRET .. " and " .. sent,
       })
       local err = fail(nil, "fetch_token", {
-        tenant = "t", client_id = "c", client_secret = SECRET, authority = portal.endpoint,
+        tenant = "t", client_id = "c", client_secret = SECRET, authority = here.endpoint,
       })
       assert.same({ "bad ***", "in *** and ***" }, { err.code, err.message })
       assert.is_nil(texts(err):find(SECRET, 1, true))
@@ -114,10 +114,10 @@ describe("an error", function()
           local echo = spell(secret)
           for _, frame in ipairs { "%s", "<p>%s%s</p>", "x%s", "%sx%s" } do
             local echoed = frame:gsub("%%s", (echo:gsub("%%", "%%%%")))
-            portal:answer(400, echoed, { ["x-ms-request-id"] = echoed:find "[\128-\255]" and "r"
+            here:answer(400, echoed, { ["x-ms-request-id"] = echoed:find "[\128-\255]" and "r"
               or echoed })
             local err = fail(nil, "fetch_token", { tenant = "t", client_id = "c",
-              client_secret = secret, authority = portal.endpoint })
+              client_secret = secret, authority = here.endpoint })
             local clean = frame:gsub("%%s", "***")
             assert.equal(clean, err.body)
             if not echoed:find "[\128-\255]" then
@@ -130,30 +130,30 @@ describe("an error", function()
 
     it("nothing else, whatever escapes it holds", function()
       for _, body in ipairs { [[\u00zz \ud83d \ud83d\u0041 %zz %4 % \]], "+%2B\\/", "%5Cu12" } do
-        portal:answer(400, body)
+        here:answer(400, body)
         assert.equal(body, fail(nil, "fetch_token", { tenant = "t", client_id = "c",
-          client_secret = "se cret/secret", authority = portal.endpoint }).body)
+          client_secret = "se cret/secret", authority = here.endpoint }).body)
       end
     end)
 
     it("a secret with escapes of its own", function()
       local secret = "a%2Fb\\/c\\u0041-secret"
-      portal:answer(400, "<" .. secret .. ">" .. json(secret) .. "|" .. percent(secret))
+      here:answer(400, "<" .. secret .. ">" .. json(secret) .. "|" .. percent(secret))
       assert.equal("<***>***|***", fail(nil, "fetch_token", { tenant = "t", client_id = "c",
-        client_secret = secret, authority = portal.endpoint }).body)
+        client_secret = secret, authority = here.endpoint }).body)
     end)
 
     it("the token in trace events, as in the error", function()
       local token, seen = "ey.very-secret.token", nil
-      portal:answer(400, "{}", { ["x-ms-request-id"] = "r-" .. token })
+      here:answer(400, "{}", { ["x-ms-request-id"] = "r-" .. token })
       fail { token = token, trace = function(event) seen = event end }
       assert.equal("r-***", seen.request_id)
     end)
 
     it("the client secret of a table that changes during the call", function()
-      portal:answer(400, '{"error":"very-secret"}')
+      here:answer(400, '{"error":"very-secret"}')
       local given = { tenant = "t", client_id = "c", client_secret = "very-secret",
-        authority = portal.endpoint }
+        authority = here.endpoint }
       client:wait(function(self)
         given.client_secret = nil
         self:step(1)

@@ -1,24 +1,25 @@
 -- Options: what each does, on a client and on a call, and how misuse is told.
 local cpp = require "cpp"
 local shell = require "cpp.emulator.shell"
-local support = require "spec.support.portal"
+local child = require "spec.support.child"
+local harness = require "spec.support.harness"
 
 local LOCAL = "http://127.0.0.1:9"
 
 describe("settings:", function()
-  local portal, secure
+  local here, secure
 
   setup(function()
-    portal, secure = support.start(), support.start(true)
+    here, secure = harness.start(), harness.start { tls = true }
   end)
 
   before_each(function()
-    portal:reset()
+    here:reset()
     secure:reset()
   end)
 
   teardown(function()
-    portal:close()
+    here:close()
     secure:close()
   end)
 
@@ -32,10 +33,10 @@ describe("settings:", function()
 
   -- The messages of a wrong options table on a client and on a call; nothing is sent.
   local function misuse(options)
-    local client <close> = portal:client()
+    local client <close> = here:client()
     local messages = { raises(cpp.client, options), raises(client.cancel, client, "contoso",
       "vm", options) }
-    assert.equal(0, #portal:entries())
+    assert.equal(0, #here:entries())
     return messages
   end
 
@@ -43,7 +44,7 @@ describe("settings:", function()
     -- What `observe` tells of a client with option `name` as `one`, and of a call that
     -- says `two` instead.
     local function check(name, one, two, observe, at)
-      local client = (at or portal):client { [name] = one }
+      local client = (at or here):client { [name] = one }
       local of_client = observe(client, {})
       local of_call = observe(client, { [name] = two })
       local again = observe(client, {})
@@ -78,10 +79,10 @@ describe("settings:", function()
 
     it("token", function()
       assert.same({ "canceled", "http_401" },
-        check("token", portal.token, "wrong", outcome(portal)))
-      local function right() return portal.token end
-      assert.same({ "http_401", "canceled" }, check("token", "wrong", right, outcome(portal)))
-      assert.same({ "canceled", "http_401" }, check("token", right, "wrong", outcome(portal)))
+        check("token", here.token, "wrong", outcome(here)))
+      local function right() return here.token end
+      assert.same({ "http_401", "canceled" }, check("token", "wrong", right, outcome(here)))
+      assert.same({ "canceled", "http_401" }, check("token", right, "wrong", outcome(here)))
     end)
 
     it("api_version", function()
@@ -114,16 +115,16 @@ describe("settings:", function()
     end)
 
     it("timeout", function()
-      portal:fault { delay = 60 }
+      here:fault { delay = 60 }
       local function message(client, options)
-        return select(2, client:poll(portal.location, options)).message:match "%d%S*"
+        return select(2, client:poll(here.location, options)).message:match "%d%S*"
       end
       assert.same({ "0.11", "0.07" }, check("timeout", 0.11, 0.07, message))
     end)
 
     it("connect_timeout", function()
-      os.execute("kill -STOP " .. secure.emulator.pid) -- the kernel still accepts
-      finally(function() os.execute("kill -CONT " .. secure.emulator.pid) end)
+      os.execute("kill -STOP " .. secure.portal.pid) -- the kernel still accepts
+      finally(function() os.execute("kill -CONT " .. secure.portal.pid) end)
       local client = secure:client { connect_timeout = 0.05, timeout = 60 }
       local _, err = client:poll(secure.location)
       assert.same({ "timeout", false }, { err.code, err.sent })
@@ -133,9 +134,9 @@ describe("settings:", function()
     end)
 
     it("max_body", function()
-      portal:answer(200, '{"status":"canceled"}')
+      here:answer(200, '{"status":"canceled"}')
       assert.same({ "canceled", "body_too_large" },
-        check("max_body", 21, 20, outcome(portal)))
+        check("max_body", 21, 20, outcome(here)))
     end)
 
     it("http_version", function()
@@ -152,7 +153,7 @@ describe("settings:", function()
     end)
 
     it("ca_path", function()
-      local folder = secure.emulator.folder .. "/authorities"
+      local folder = secure.portal.folder .. "/authorities"
       local ca_file = shell.quote(secure.ca_file)
       assert(os.execute(("mkdir %s %s && ln -s %s %s/$(openssl x509 -hash -noout -in %s).0"):format(
         folder, folder .. "-none", ca_file, folder, ca_file)))
@@ -164,8 +165,8 @@ describe("settings:", function()
     end)
 
     it("proxy", function()
-      assert.same({ "canceled", "proxy_refused" }, check("proxy", "", portal.endpoint, outcome(secure),
-        secure)) -- a portal is no proxy
+      assert.same({ "canceled", "proxy_refused" },
+        check("proxy", "", here.endpoint, outcome(secure), secure)) -- a portal is no proxy
     end)
 
     it("trace", function()
@@ -175,7 +176,7 @@ describe("settings:", function()
       end
       local function observe(client, options)
         seen = {}
-        assert(client:poll(portal.location, options))
+        assert(client:poll(here.location, options))
         return seen
       end
       assert.same({ { "one" }, { "two" } }, check("trace", tracer "one", tracer "two", observe))
@@ -190,8 +191,8 @@ describe("settings:", function()
 
     for name, value in pairs { max_connections = 3, wait = print } do
       it("is refused on a call: " .. name, function()
-        local client <close> = portal:client()
-        local message = raises(client.poll, client, portal.location, { [name] = value })
+        local client <close> = here:client()
+        local message = raises(client.poll, client, here.location, { [name] = value })
         assert.matches("'" .. name .. "' is for cpp.client", message, 1, true)
       end)
     end
@@ -207,7 +208,7 @@ describe("settings:", function()
     end)
 
     it("is refused where it has no meaning: status", function()
-      local client <close> = portal:client()
+      local client <close> = here:client()
       local options = { status = "running" }
       assert.matches("'status'", raises(cpp.client, options))
       assert.matches("'status'", raises(client.cancel, client, "a", "b", options))
@@ -231,7 +232,7 @@ describe("settings:", function()
     end)
 
     it("has hints that the place accepts", function()
-      local client <close> = portal:client()
+      local client <close> = here:client()
       assert.matches("did you mean 'dry_run'",
         raises(client.poll, client, "/x", { dryrun = true }))
       assert.is_nil(raises(cpp.client, { dryrun = true }):find("dry_run", 1, true))
@@ -258,7 +259,7 @@ describe("settings:", function()
         end
       end
       -- Also where the environment would fill in what options leave out.
-      local output = support.child([[print(select(2, pcall(require "cpp".client, "token")))]],
+      local output = child.output([[print(select(2, pcall(require "cpp".client, "token")))]],
         { CPP_TOKEN = "t" })
       assert.matches("table expected, got string", output)
     end)
@@ -277,27 +278,27 @@ describe("settings:", function()
 
     -- Polls in a process of its own, with these options: the state or the code.
     local function run(at, environment, options)
-      return support.child(POLL:format(options or "nil", at.location), environment)
+      return child.output(POLL:format(options or "nil", at.location), environment)
     end
 
     it("stands in for endpoint and token", function()
-      local environment = { CPP_ENDPOINT = portal.endpoint, CPP_TOKEN = portal.token }
-      assert.equal("canceled", run(portal, environment))
+      local environment = { CPP_ENDPOINT = here.endpoint, CPP_TOKEN = here.token }
+      assert.equal("canceled", run(here, environment))
     end)
 
     it("yields to options", function()
       local environment = { CPP_ENDPOINT = "http://a.example", CPP_TOKEN = "wrong" }
-      local options = ("{ endpoint = %q, token = %q }"):format(portal.endpoint, portal.token)
-      assert.equal("canceled", run(portal, environment, options))
+      local options = ("{ endpoint = %q, token = %q }"):format(here.endpoint, here.token)
+      assert.equal("canceled", run(here, environment, options))
     end)
 
     it("that is empty says nothing", function()
       local environment = { CPP_ENDPOINT = "", CPP_TOKEN = "", SSL_CERT_FILE = "" }
-      assert.equal("foreign_origin", run(portal, environment))
+      assert.equal("foreign_origin", run(here, environment))
     end)
 
     it("is checked, and the variable named", function()
-      assert.matches("CPP_ENDPOINT", run(portal, { CPP_ENDPOINT = "http://a.example" }))
+      assert.matches("CPP_ENDPOINT", run(here, { CPP_ENDPOINT = "http://a.example" }))
     end)
 
     it("names the authorities", function()
@@ -324,7 +325,7 @@ describe("settings:", function()
         local options = ("{ %s = %q }"):format(name, value)
         assert.equal("canceled", run(secure, environment, options))
         assert.equal("canceled",
-          support.child(on_call:format(secure.location, name, value), environment))
+          child.output(on_call:format(secure.location, name, value), environment))
       end
     end)
 
@@ -336,12 +337,12 @@ describe("settings:", function()
     end
 
     it("names the proxy, which an option of no proxy switches off", function()
-      local environment = with_proxy(secure, portal.endpoint)
+      local environment = with_proxy(secure, here.endpoint)
       assert.equal("proxy_refused", run(secure, environment))
       assert.equal("canceled", run(secure, environment, '{ proxy = "" }'))
       environment.no_proxy = "localhost"
       assert.equal("canceled", run(secure, environment))
-      local options = ("{ proxy = %q }"):format(portal.endpoint)
+      local options = ("{ proxy = %q }"):format(here.endpoint)
       assert.equal("proxy_refused", run(secure, environment, options)) -- no_proxy is not about this
     end)
 
@@ -350,7 +351,7 @@ describe("settings:", function()
         "http://127.0.0.1:99999" } do
         local fields = "%q"
         assert.equal("invalid_proxy false",
-          support.child(([[
+          child.output(([[
             local client = require "cpp".client()
             local _, err = client:poll(%s)
             print(err.code, err.retryable)]]):format(fields:format(secure.location)),
@@ -359,14 +360,14 @@ describe("settings:", function()
     end)
 
     it("never sends plain http by a proxy, nor does the option", function()
-      assert.equal("canceled", run(portal, with_proxy(portal, LOCAL)))
-      local client = portal:client { proxy = LOCAL }
-      assert.equal("canceled", assert(client:poll(portal.location)).state)
+      assert.equal("canceled", run(here, with_proxy(here, LOCAL)))
+      local client = here:client { proxy = LOCAL }
+      assert.equal("canceled", assert(client:poll(here.location)).state)
     end)
   end)
 
   it("a proxy's user info is shown nowhere", function()
-    local proxy = portal.endpoint:gsub("//", "//user:very-secret@")
+    local proxy = here.endpoint:gsub("//", "//user:very-secret@")
     local events = {}
     local client = secure:client {
       proxy = proxy, trace = function(event) table.insert(events, event) end,

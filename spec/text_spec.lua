@@ -2,13 +2,13 @@
 local cjson = require "cjson"
 local cpp = require "cpp"
 local text = require "cpp.text"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 describe("an error", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   -- The error of a poll, or of another call.
@@ -17,7 +17,7 @@ describe("an error", function()
     if call then
       result, err = client[call](client, ...)
     else
-      result, err = client:poll(portal.location, options)
+      result, err = client:poll(here.location, options)
     end
     assert.is_nil(result)
     return err
@@ -25,7 +25,7 @@ describe("an error", function()
 
   describe("as text", function()
     it("is one line: message, kind, code, status, request id", function()
-      portal:answer(404, '{"error":{"code":"Gone","message":"It is gone."}}',
+      here:answer(404, '{"error":{"code":"Gone","message":"It is gone."}}',
         { ["x-ms-request-id"] = "r-3" })
       assert.equal("It is gone. [http/Gone, HTTP 404, request r-3]", tostring(fail()))
     end)
@@ -38,7 +38,7 @@ describe("an error", function()
 
     it("holds no control characters and no broken UTF-8", function()
       local evil = "a\27[31m\r\nb\tc\1d\127e\u{9b}f\xff\xc3g\u{e9}\u{20ac}"
-      portal:answer(400, cjson.encode { error = { code = evil, message = evil } })
+      here:answer(400, cjson.encode { error = { code = evil, message = evil } })
       local line = tostring(fail())
       assert.is_nil(line:find "%c")
       assert.is_truthy(utf8.len(line))
@@ -65,7 +65,7 @@ describe("an error", function()
     end)
 
     it("keeps the service's message as it was in the field", function()
-      portal:answer(400, '"one\\r\\ntwo"')
+      here:answer(400, '"one\\r\\ntwo"')
       assert.equal("one\r\ntwo", fail().message)
     end)
   end)

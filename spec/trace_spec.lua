@@ -1,20 +1,21 @@
 -- An exchange as a person sees it: dry runs and trace events.
 local cpp = require "cpp"
-local support = require "spec.support.portal"
+local child = require "spec.support.child"
+local harness = require "spec.support.harness"
 
 local VERSION = "api-version=2017-10-31"
 local OFFER = "/api/publishers/contoso/offers/vm"
 
 describe("a request", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
   describe("that is a dry run", function()
     local function dry(call, ...)
-      local silent = portal:client { token = function() error "asked" end }
+      local silent = here:client { token = function() error "asked" end }
       return assert(silent[call](silent, ...))
     end
 
@@ -25,7 +26,7 @@ describe("a request", function()
       })
       assert.same({
         method = "POST",
-        url = portal.endpoint .. OFFER .. "/cancel?" .. VERSION,
+        url = here.endpoint .. OFFER .. "/cancel?" .. VERSION,
         headers = {
           ["Authorization"] = "Bearer ***", ["Accept"] = "application/json",
           ["Content-Type"] = "application/json", ["If-Match"] = "*",
@@ -34,18 +35,18 @@ describe("a request", function()
         },
         body = '{"metadata":{"notification-emails":"a@x.com"}}',
       }, run)
-      assert.equal(0, #portal:entries())
+      assert.equal(0, #here:entries())
     end)
 
     it("has no body to read", function()
-      local run = dry("poll", portal.location, { dry_run = true })
-      assert.same({ "GET", portal.location }, { run.method, run.url, run.body })
+      local run = dry("poll", here.location, { dry_run = true })
+      assert.same({ "GET", here.location }, { run.method, run.url, run.body })
     end)
 
     it("keeps the client's token to itself", function()
-      local run = assert(client:poll(portal.location, { dry_run = true }))
+      local run = assert(client:poll(here.location, { dry_run = true }))
       assert.equal("Bearer ***", run.headers.Authorization)
-      assert.is_nil(tostring(run):find(portal.token, 1, true))
+      assert.is_nil(tostring(run):find(here.token, 1, true))
     end)
 
     it("obeys the origin rule", function()
@@ -105,7 +106,7 @@ describe("a request", function()
       events = {}
       options = options or {}
       options.trace = function(event) table.insert(events, event) end
-      return portal:client(options)
+      return here:client(options)
     end
 
     it("once, after it has ended, with all that is known of it", function()
@@ -114,18 +115,18 @@ describe("a request", function()
       local event = events[1]
       assert.equal(1, #events)
       assert.same({
-        "POST", portal.endpoint .. OFFER .. "/cancel?" .. VERSION, 202, true, false, "HTTP/1.1",
+        "POST", here.endpoint .. OFFER .. "/cancel?" .. VERSION, 202, true, false, "HTTP/1.1",
         "127.0.0.1", operation.request_id, operation.client_request_id,
       }, {
         event.method, event.url, event.status, event.sent, event.reused, event.protocol,
         event.address, event.request_id, event.client_request_id,
       })
       assert.is_nil(event.code)
-      assert.equal(portal:last().content_length, event.bytes_sent)
+      assert.equal(here:last().content_length, event.bytes_sent)
     end)
 
     it("with the times of its stages in order", function()
-      assert(traced():poll(portal.location))
+      assert(traced():poll(here.location))
       local event = events[1]
       assert.is_true(0 <= event.dns and event.dns <= event.connect)
       assert.is_true(event.connect <= event.first_byte and event.first_byte <= event.total)
@@ -134,8 +135,8 @@ describe("a request", function()
 
     it("with whether its connection served before", function()
       local tracing = traced()
-      assert(tracing:poll(portal.location))
-      assert(tracing:poll(portal.location))
+      assert(tracing:poll(here.location))
+      assert(tracing:poll(here.location))
       assert.same({ false, true }, { events[1].reused, events[2].reused })
     end)
 
@@ -147,9 +148,9 @@ describe("a request", function()
 
     it("with the code of its error", function()
       local tracing = traced()
-      portal:answer(404, '{"error":{"code":"OfferNotFound","message":"no"}}')
-      tracing:poll(portal.location)
-      portal:fault { drop = "before" }
+      here:answer(404, '{"error":{"code":"OfferNotFound","message":"no"}}')
+      tracing:poll(here.location)
+      here:fault { drop = "before" }
       tracing:cancel("contoso", "vm")
       assert.same({ "OfferNotFound", 404, "connection_lost" },
         { events[1].code, events[1].status, events[2].code, events[2].status })
@@ -157,36 +158,36 @@ describe("a request", function()
     end)
 
     it("with the pause that its answer asks for", function()
-      portal:answer(200, '{"status":"running"}', { ["Retry-After"] = "300" })
+      here:answer(200, '{"status":"running"}', { ["Retry-After"] = "300" })
       local tracing = traced()
-      assert(tracing:poll(portal.location))
-      portal:answer(200, '{"status":"running"}')
-      assert(tracing:poll(portal.location))
+      assert(tracing:poll(here.location))
+      here:answer(200, '{"status":"running"}')
+      assert(tracing:poll(here.location))
       assert.same({ 300 }, { events[1].retry_after, events[2].retry_after })
       assert.is_nil(events[1].retryable)
     end)
 
     it("as compressed: fewer bytes came than the body has", function()
-      portal:answer(200, '{"note":"' .. ("x"):rep(5000) .. '"}')
-      local operation = assert(traced():poll(portal.location))
+      here:answer(200, '{"note":"' .. ("x"):rep(5000) .. '"}')
+      local operation = assert(traced():poll(here.location))
       assert.equal(5000, #operation.document.note)
       assert.is_true(events[1].bytes_received > 0 and events[1].bytes_received < 1000)
     end)
 
     it("without the token", function()
-      assert(traced():poll(portal.location))
+      assert(traced():poll(here.location))
       for _, value in pairs(events[1]) do
-        assert.is_nil(tostring(value):find(portal.token, 1, true))
+        assert.is_nil(tostring(value):find(here.token, 1, true))
       end
     end)
 
     it("to a function that may use the client itself", function()
       local inner
       local tracing
-      tracing = portal:client { trace = function()
+      tracing = here:client { trace = function()
         inner = inner or assert(tracing:status("contoso", "vm", { trace = function() end }))
       end }
-      assert.equal("canceled", assert(tracing:poll(portal.location)).state)
+      assert.equal("canceled", assert(tracing:poll(here.location)).state)
       assert.equal("running", inner.state)
     end)
 
@@ -194,8 +195,8 @@ describe("a request", function()
       local script = [[
         local client = require "cpp".client{ trace = function() error("oops", 0) end }
         print(client:poll(%q))]]
-      local output = support.child(script:format(portal.location),
-        { CPP_ENDPOINT = portal.endpoint, CPP_TOKEN = portal.token })
+      local output = child.output(script:format(here.location),
+        { CPP_ENDPOINT = here.endpoint, CPP_TOKEN = here.token })
       assert.matches("Lua warning: cpp: error in trace function: oops\n", output)
       assert.matches("\ncontoso/vm: canceled", output)
     end)

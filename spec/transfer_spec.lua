@@ -2,49 +2,49 @@
 local cjson = require "cjson"
 local cpp = require "cpp"
 local listener = require "spec.support.listener"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 local GUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
 
 describe("a request", function()
-  local portal, client
+  local here, client
 
-  support.share(setup, before_each, teardown, function(...)
-    portal, client = ...
+  harness.share(setup, before_each, teardown, function(...)
+    here, client = ...
   end)
 
-  local over_tls = support.share_secure(before_each, teardown)
+  local over_tls = harness.share_secure(before_each, teardown)
 
   describe("carries", function()
     it("what it accepts: JSON, gzip", function()
-      assert(client:poll(portal.location))
-      local entry = portal:last()
+      assert(client:poll(here.location))
+      local entry = here:last()
       assert.same({ "application/json", "gzip" }, { entry.accept, entry.accept_encoding })
     end)
 
     it("the module's name and version, or the option user_agent", function()
-      assert(client:poll(portal.location))
-      assert.equal("cloud-partner-portal/" .. cpp._VERSION, portal:last().user_agent)
-      assert(client:poll(portal.location, { user_agent = "robot/1" }))
-      assert.equal("robot/1", portal:last().user_agent)
+      assert(client:poll(here.location))
+      assert.equal("cloud-partner-portal/" .. cpp._VERSION, here:last().user_agent)
+      assert(client:poll(here.location, { user_agent = "robot/1" }))
+      assert.equal("robot/1", here:last().user_agent)
     end)
 
     it("an id of its own each time, which the result names", function()
       local ids = {}
       for _ = 1, 40 do -- more than one block of random bytes has
-        local operation = assert(client:poll(portal.location))
+        local operation = assert(client:poll(here.location))
         local id = operation.client_request_id
         assert.matches(GUID, id)
         assert.is_nil(ids[id])
         ids[id] = true
-        assert.equal(id, portal:last().client_request_id)
+        assert.equal(id, here:last().client_request_id)
       end
     end)
 
     it("the option client_request_id instead", function()
-      local operation = assert(client:poll(portal.location, { client_request_id = "job 7" }))
+      local operation = assert(client:poll(here.location, { client_request_id = "job 7" }))
       assert.same({ "job 7", "job 7" },
-        { portal:last().client_request_id, operation.client_request_id })
+        { here:last().client_request_id, operation.client_request_id })
     end)
 
     it("no Expect, however long its body is", function()
@@ -64,34 +64,34 @@ describe("a request", function()
         assert.same({ "protocol", "request_too_large", false, false },
           { err.kind, err.code, err.sent, err.retryable })
       end
-      assert.equal(0, #portal:entries())
+      assert.equal(0, #here:entries())
     end)
 
     it("If-Match on a cancel when it is given, byte for byte", function()
       local tag = [[W/"datetime'2018-03-03T02%3A07%3A34.1234567Z'"]]
       client:cancel("contoso", "vm", { if_match = tag })
-      assert.equal(tag, portal:last().if_match)
+      assert.equal(tag, here:last().if_match)
     end)
 
     it("no If-Match otherwise, and never to read", function()
       assert(client:cancel("contoso", "vm"))
-      assert.is_nil(portal:last().if_match)
-      assert(client:poll(portal.location, { if_match = "*" }))
-      assert.is_nil(portal:last().if_match)
+      assert.is_nil(here:last().if_match)
+      assert(client:poll(here.location, { if_match = "*" }))
+      assert.is_nil(here:last().if_match)
     end)
 
     it("the caller's own headers", function()
-      portal:answer(200, "{}", { ETag = '"7"' })
-      assert(client:poll(portal.location))
-      local _, err = client:poll(portal.location, { headers = { ["If-None-Match"] = '"7"' } })
+      here:answer(200, "{}", { ETag = '"7"' })
+      assert(client:poll(here.location))
+      local _, err = client:poll(here.location, { headers = { ["If-None-Match"] = '"7"' } })
       assert.equal("http_304", err.code) -- the server has seen it
     end)
 
     it("the call's headers in place of the client's", function()
-      local with = portal:client { headers = { ["X-One"] = "1", ["X-Two"] = "2" } }
+      local with = here:client { headers = { ["X-One"] = "1", ["X-Two"] = "2" } }
       local function sent(options)
         options.dry_run = true
-        return assert(with:poll(portal.location, options)).headers
+        return assert(with:poll(here.location, options)).headers
       end
       assert.same({ "1", "2" }, { sent {}["X-One"], sent {}["X-Two"] })
       local headers = sent { headers = { ["X-Two"] = "3", ["X-Empty"] = "" } }
@@ -100,8 +100,8 @@ describe("a request", function()
     end)
 
     it("neither body nor content type to read", function()
-      assert(client:poll(portal.location))
-      local entry = portal:last()
+      assert(client:poll(here.location))
+      local entry = here:last()
       assert.is_nil(entry.content_type)
       assert.is_nil(entry.content_length)
       assert.is_nil(entry.body)
@@ -110,7 +110,7 @@ describe("a request", function()
     it("no body to read on a connection that has carried one", function()
       assert(client:cancel("contoso", "vm", { notification_emails = "a@x.com" }))
       assert(client:status("contoso", "vm"))
-      local entries = portal:entries()
+      local entries = here:entries()
       assert.equal(entries[1].connection, entries[2].connection)
       assert.same({ "GET" }, { entries[2].method, entries[2].body })
     end)
@@ -119,7 +119,7 @@ describe("a request", function()
   describe("to cancel carries e-mail addresses", function()
     local function sent(emails)
       assert(client:cancel("contoso", "vm", { notification_emails = emails }))
-      local entry = portal:last()
+      local entry = here:last()
       assert.equal("application/json", entry.content_type)
       assert.equal(#entry.body, entry.content_length)
       return entry.body
@@ -141,9 +141,9 @@ describe("a request", function()
     end)
 
     it("of the client, when the call gives none", function()
-      local with = portal:client { notification_emails = "a@x.com" }
+      local with = here:client { notification_emails = "a@x.com" }
       assert(with:cancel("contoso", "vm"))
-      assert.equal('{"metadata":{"notification-emails":"a@x.com"}}', portal:last().body)
+      assert.equal('{"metadata":{"notification-emails":"a@x.com"}}', here:last().body)
     end)
 
     it("that are empty when nobody gives any: the service wants the field", function()

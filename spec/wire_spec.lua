@@ -1,6 +1,6 @@
 -- Which word an event has: that docs/errors.md, types/cpp.lua and the source agree, and
 -- what newer versions of libcurl refuse. The events themselves are in spec/hostile.
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 
 local function read(path)
   local file <close> = assert(io.open(path))
@@ -28,12 +28,12 @@ end)
 
 describe("a head", function()
   local peer
-  bench.share(setup, teardown, function(shared)
+  encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
 
   local START = "HTTP/1.1 202 Accepted\r\nLocation: /api/x\r\n"
-  local LOCATION = "/api/x?" .. bench.VERSION
+  local LOCATION = "/api/x?" .. encounter.VERSION
 
   local function cancel(rest)
     peer:answer(START .. rest .. "Content-Length: 0\r\n\r\n")

@@ -1,18 +1,19 @@
 -- The functions that a user gives a client: token and trace. Each may yield, raise, call
 -- the client again, close it.
 
-local bench = require "spec.support.bench"
+local coroutines = require "spec.support.coroutines"
+local harness = require "spec.support.harness"
 local child = require "spec.support.child"
 
 describe("a token function", function()
   local here
 
-  setup(function() here = bench.start() end)
+  setup(function() here = harness.start() end)
   teardown(function() here:close() end)
   after_each(function() here:reset() end)
 
   local function poll(client, options)
-    return client:poll(bench.PATH, options)
+    return client:poll(harness.PATH, options)
   end
 
   it("is called once for an exchange, with the client", function()
@@ -70,7 +71,7 @@ describe("a token function", function()
       nested = assert(poll(client, { token = here.portal.token })).state
       return here.portal.token
     end }
-    bench.together(client, 3, function()
+    coroutines.together(client, 3, function()
       assert.equal("running", poll(client).state)
     end)
     assert.equal("running", nested)
@@ -86,7 +87,7 @@ describe("a token function", function()
       })
       return fetched.access_token
     end }
-    bench.together(client, 2, function()
+    coroutines.together(client, 2, function()
       assert.equal("running", poll(client).state)
     end)
     local calls = {}
@@ -105,7 +106,7 @@ describe("a token function", function()
         end
         error(problem)
       end }
-      bench.together(client, 1, function()
+      coroutines.together(client, 1, function()
         local good, raised = pcall(poll, client)
         assert.is_false(good)
         assert.equal(problem, raised)
@@ -122,7 +123,7 @@ describe("a token function", function()
     end }
     local _, err = poll(client)
     assert.equal("closed", err.kind)
-    assert.equal(here:location(), err.location)
+    assert.equal(here.running, err.location)
     assert.is_false(err.sent)
     assert.equal(0, #here:entries())
   end)
@@ -134,11 +135,11 @@ describe("a token function", function()
       table.insert(reasons, err.kind)
       return slept, err
     end }
-    bench.together(client, 2, function(i)
+    coroutines.together(client, 2, function(i)
       if i == 1 then
         local _, err = poll(client)
         table.insert(reasons, err.kind)
-        assert.equal(here:location(), err.location)
+        assert.equal(here.running, err.location)
       else
         client:close()
       end
@@ -152,7 +153,7 @@ describe("a token function", function()
       local _ <close> = setmetatable({}, { __close = function() ended = true end })
       client:sleep(1000)
     end }
-    local thread = bench.begin(client, "poll", bench.PATH)
+    local thread = coroutines.begin(client, "poll", harness.PATH)
     assert.is_true(coroutine.close(thread))
     assert.is_true(ended)
     client:close()
@@ -178,12 +179,12 @@ end)
 describe("a trace function", function()
   local here
 
-  setup(function() here = bench.start() end)
+  setup(function() here = harness.start() end)
   teardown(function() here:close() end)
   after_each(function() here:reset() end)
 
   local function poll(client, options)
-    return client:poll(bench.PATH, options)
+    return client:poll(harness.PATH, options)
   end
 
   it("is told of each exchange after its end", function()
@@ -197,7 +198,7 @@ describe("a trace function", function()
     assert.equal(2, #events)
     local first, second = events[1][1], events[2][1]
     assert.equal(1, events[1].n)
-    assert.same({ "GET", here:location(), 200, true, false },
+    assert.same({ "GET", here.running, 200, true, false },
       { first.method, first.url, first.status, first.sent, first.reused })
     assert.equal(operation.client_request_id, first.client_request_id)
     assert.is_nil(first.code)
@@ -241,7 +242,7 @@ describe("a trace function", function()
         assert.equal("running", poll(client).state)
       end
     end }
-    bench.together(client, 3, function()
+    coroutines.together(client, 3, function()
       assert.equal("running", poll(client).state)
     end)
     assert.equal(6, traced)
@@ -263,7 +264,7 @@ describe("a trace function", function()
         end
         error "trace is broken"
       end }
-      bench.together(client, 1, function()
+      coroutines.together(client, 1, function()
         assert.equal("running", poll(client).state)
         assert.equal(404, select(2, client:status("contoso", "nothing")).status)
       end)

@@ -1,27 +1,28 @@
 -- How a client and its requests end: collected in any order, abandoned in mid-call, or
 -- with the whole Lua state. Nothing is left open, and nothing crashes.
 
-local bench = require "spec.support.bench"
+local coroutines = require "spec.support.coroutines"
+local harness = require "spec.support.harness"
 local child = require "spec.support.child"
 
 describe("a client", function()
   local here
 
-  setup(function() here = bench.start() end)
+  setup(function() here = harness.start() end)
   teardown(function() here:close() end)
   after_each(function() here:reset() end)
 
   local function poll(client)
-    return client:poll(bench.PATH)
+    return client:poll(harness.PATH)
   end
 
   -- Descriptors that `run` has left, once its garbage is gone.
   local function left_by(run)
-    bench.collect()
-    local before = bench.descriptors()
+    harness.collect()
+    local before = harness.descriptors()
     run()
-    bench.collect()
-    return bench.descriptors() - before
+    harness.collect()
+    return harness.descriptors() - before
   end
 
   describe("that is garbage", function()
@@ -39,8 +40,8 @@ describe("a client", function()
         for _ = 1, 10 do
           local client = here:loose_client()
           for _ = 1, 5 do
-            bench.begin(client, "poll", bench.PATH)
-            bench.begin(client, "sleep", 1000)
+            coroutines.begin(client, "poll", harness.PATH)
+            coroutines.begin(client, "sleep", 1000)
           end
           client:step(0)
         end
@@ -52,8 +53,8 @@ describe("a client", function()
         for i = 1, 10 do
           local client = here:loose_client()
           client:pollfd()
-          bench.begin(client, "poll", bench.PATH)
-          bench.until_ended(client)
+          coroutines.begin(client, "poll", harness.PATH)
+          coroutines.until_ended(client)
           if i % 2 == 0 then
             client:close()
           end
@@ -66,8 +67,8 @@ describe("a client", function()
       assert.equal(0, left_by(function()
         for _ = 1, 10 do
           local client = here:loose_client()
-          bench.begin(client, "poll", bench.PATH)
-          bench.begin(client, "sleep", 1000)
+          coroutines.begin(client, "poll", harness.PATH)
+          coroutines.begin(client, "sleep", 1000)
           client:step(0)
           client:close()
         end
@@ -81,7 +82,7 @@ describe("a client", function()
         for _ = 1, 20 do
           local client = here:loose_client()
           for _ = 1, 5 do
-            bench.begin(client, "poll", bench.PATH)
+            coroutines.begin(client, "poll", harness.PATH)
             collectgarbage "step"
           end
           assert(poll(client))
@@ -96,18 +97,18 @@ describe("a client", function()
     it("aborts their requests", function()
       here:faults { on = "poll", delay = 30 }
       local client = here:client { max_connections = 1 }
-      bench.begin(client, "poll", bench.PATH)
+      coroutines.begin(client, "poll", harness.PATH)
       here:step_until_arrived(client, 1)
-      bench.collect()
+      harness.collect()
       assert.is_nil(client:finished())
       assert.equal("running", poll(client).state)
     end)
 
     it("forgets what had ended", function()
       local client = here:client()
-      bench.begin(client, "poll", bench.PATH)
-      bench.until_ended(client)
-      bench.collect()
+      coroutines.begin(client, "poll", harness.PATH)
+      coroutines.until_ended(client)
+      harness.collect()
       assert.is_nil(client:timeout())
       assert.is_nil(client:finished())
     end)
@@ -116,13 +117,13 @@ describe("a client", function()
       local client, told = here:client(), "not asked"
       do
         for _ = 1, 300 do
-          bench.begin(client, "poll", bench.PATH)
+          coroutines.begin(client, "poll", harness.PATH)
         end
         client:close()
         -- Finalizers run from the newest object to the oldest.
         setmetatable({}, { __gc = function() told = client:finished() end })
       end
-      bench.collect()
+      harness.collect()
       assert.is_nil(told)
       assert.is_nil(client:pollfd())
     end)
@@ -139,7 +140,7 @@ describe("a client", function()
         here:step_until_arrived(client, 1)
         assert.is_false((coroutine.resume(thread)))
       end
-      bench.collect()
+      harness.collect()
       client:wait(nil)
       assert.equal("running", poll(client).state)
     end)
@@ -211,22 +212,22 @@ describe("a client", function()
   it("lives as long as a call that waits on it", function()
     local thread
     do
-      thread = bench.begin(here:loose_client(), "poll", bench.PATH)
+      thread = coroutines.begin(here:loose_client(), "poll", harness.PATH)
     end
-    bench.collect()
-    assert.equal("running", bench.complete(thread).state)
+    harness.collect()
+    assert.equal("running", coroutines.complete(thread).state)
   end)
 
   it("lives through a collection in each of its functions", function()
     local client
     client = here:client {
       token = function()
-        bench.collect()
+        harness.collect()
         return here.portal.token
       end,
-      trace = bench.collect,
+      trace = harness.collect,
       wait = function()
-        bench.collect()
+        harness.collect()
         client:step(1)
       end,
     }
@@ -240,8 +241,8 @@ describe("a client", function()
       operation = assert(poll(client))
       err = select(2, client:status("contoso", "nothing"))
     end
-    bench.collect()
-    assert.equal(bench.ID, operation.id)
+    harness.collect()
+    assert.equal(harness.OPERATION, operation.id)
     assert.is_table(operation.document)
     assert.is_table(operation.steps)
     assert.matches("404", tostring(err))
@@ -315,7 +316,7 @@ for _, tls in ipairs { false, true } do
     local here
 
     setup(function()
-      here = bench.start { tls = tls }
+      here = harness.start { tls = tls }
       here:delay(30)
     end)
     teardown(function() here:close() end)

@@ -1,13 +1,14 @@
 -- What happens to the process: Ctrl-C, a fork, programs that it starts, a peer that
 -- closes. The signals are real ones, to child processes that block.
 
-local bench = require "spec.support.bench"
+local coroutines = require "spec.support.coroutines"
+local harness = require "spec.support.harness"
 local child = require "spec.support.child"
 
 describe("Ctrl-C", function()
   local here
 
-  setup(function() here = bench.start() end)
+  setup(function() here = harness.start() end)
   teardown(function() here:close() end)
   after_each(function() here:reset() end)
 
@@ -18,7 +19,7 @@ describe("Ctrl-C", function()
     local process = child.start(here, [[
       local client = require "cpp".client { timeout = 50 }
     ]] .. script .. " print 'went on'")
-    bench.eventually(function()
+    harness.eventually(function()
       return #here:entries() >= count and process:sleeps()
     end)
     local before = os.time()
@@ -61,7 +62,7 @@ describe("Ctrl-C", function()
       for _ = 1, 1000 do tostring(_) end
       print "went on"
     ]])
-    bench.eventually(function()
+    harness.eventually(function()
       return #here:entries() >= 1 and process:sleeps()
     end)
     process:interrupt()
@@ -108,7 +109,7 @@ describe("Ctrl-C", function()
     ]] .. script .. " print 'went on'")
     assert.equal("\n", process.pipe:read(1))
     assert.equal("sleeps", process.pipe:read "l")
-    bench.eventually(function() return process:sleeps() end)
+    harness.eventually(function() return process:sleeps() end)
     process:interrupt()
     local output, how, status = process:finish()
     assert.matches("interrupted!", output)
@@ -136,7 +137,7 @@ describe("a fork", function()
   end
 
   setup(function()
-    here = bench.start { tls = true }
+    here = harness.start { tls = true }
     folder = command "mktemp -d"
     -- LuaRocks must not find the lua5.4 of .ci/asan, beside which are no headers.
     local incdir = command [[
@@ -162,7 +163,7 @@ describe("a fork", function()
     local messages = forker.run(function()
       local found = {}
       local calls = {
-        poll = { bench.PATH }, cancel = { "contoso", "vm" }, status = { "contoso", "vm" },
+        poll = { harness.PATH }, cancel = { "contoso", "vm" }, status = { "contoso", "vm" },
         operations = { "contoso", "vm" }, sleep = { 1 }, step = {}, finished = {},
         pollfd = {}, timeout = {},
         fetch_token = { { tenant = "t", client_id = "c", client_secret = "s" } },
@@ -182,27 +183,27 @@ describe("a fork", function()
   it("ends, in the child, the calls that were in flight", function()
     local client = here:client()
     client:pollfd()
-    local call = bench.begin(client, "poll", bench.PATH)
-    local sleep = bench.begin(client, "sleep", 1000)
+    local call = coroutines.begin(client, "poll", harness.PATH)
+    local sleep = coroutines.begin(client, "sleep", 1000)
     local messages = forker.run(function()
       local _, of_call = coroutine.resume(call)
       local _, of_sleep = coroutine.resume(sleep)
       return of_call .. "\n" .. of_sleep
     end)
     assert.matches("belongs to process.*\n.*belongs to process", messages)
-    assert.equal("running", bench.complete(call).state)
+    assert.equal("running", coroutines.complete(call).state)
   end)
 
   it("ends, in the child, a call whose answer has come", function()
     local client = here:client()
     client:pollfd()
-    local call = bench.begin(client, "poll", bench.PATH)
-    bench.until_ended(client)
+    local call = coroutines.begin(client, "poll", harness.PATH)
+    coroutines.until_ended(client)
     local message = forker.run(function()
       return select(2, coroutine.resume(call))
     end)
     assert.matches("belongs to process %d+: after a fork", message)
-    assert.equal("running", bench.complete(call).state)
+    assert.equal("running", coroutines.complete(call).state)
   end)
 
   it("lets the child have a client of its own", function()
@@ -219,7 +220,7 @@ describe("a fork", function()
       local cpp, forker = require "cpp", package.loadlib(%q, "luaopen_forker")()
       local function poll() return assert(cpp.poll(%q)).state end
       print(poll(), forker.run(poll), poll())
-    ]]):format(folder .. "/forker.so", bench.PATH))
+    ]]):format(folder .. "/forker.so", harness.PATH))
     assert.equal("running\trunning\trunning\n", output)
     assert.same({ "exit", 0 }, { how, code })
     local entries = here:entries()
@@ -235,11 +236,11 @@ describe("a fork", function()
     local held = { client = here:loose_client { timeout = 1000, connect_timeout = 1000 } }
     local weak = setmetatable({ held.client }, { __mode = "v" })
     assert(status(held.client))
-    held.call = bench.begin(held.client, "poll", bench.PATH)
+    held.call = coroutines.begin(held.client, "poll", harness.PATH)
     here:step_until_arrived(held.client, 2)
     assert.equal("done", forker.run(function() return method(held, weak) end))
-    bench.until_ended(held.client)
-    assert.equal("running", bench.complete(held.call).state)
+    coroutines.until_ended(held.client)
+    assert.equal("running", coroutines.complete(held.call).state)
     assert.equal("running", status(held.client).state)
     assert.equal(3, #here:entries())
     assert.equal(1, (here:connections()))
@@ -255,7 +256,7 @@ describe("a fork", function()
   it("lets the child collect the parent's client, to no effect", function()
     undisturbed(function(held, weak)
       held.client, held.call = nil, nil
-      bench.collect()
+      harness.collect()
       return weak[1] == nil and "done" or "the client is not garbage"
     end)
   end)
@@ -264,7 +265,7 @@ end)
 describe("a program that is started", function()
   local here
 
-  setup(function() here = bench.start { tls = true } end)
+  setup(function() here = harness.start { tls = true } end)
   teardown(function() here:close() end)
 
   -- Inode numbers of the TCP sockets of this network namespace.
@@ -284,8 +285,8 @@ describe("a program that is started", function()
     local client = here:client()
     client:pollfd()
     assert(client:status("contoso", "vm"))
-    local call = bench.begin(client, "poll", bench.PATH)
-    local own, tcp, connections = select(2, bench.descriptors()), tcp_sockets(), 0
+    local call = coroutines.begin(client, "poll", harness.PATH)
+    local own, tcp, connections = select(2, harness.descriptors()), tcp_sockets(), 0
     for _, target in pairs(own) do
       connections = connections + (tcp[target:match "^socket:%[(%d+)"] and 1 or 0)
     end
@@ -299,14 +300,14 @@ describe("a program that is started", function()
     for inode in inherited:gmatch "socket:%[(%d+)%]" do
       assert.is_nil(tcp[inode])
     end
-    bench.complete(call)
+    coroutines.complete(call)
   end)
 end)
 
 describe("a peer that closes", function()
   local here
 
-  before_each(function() here = bench.start { tls = true } end)
+  before_each(function() here = harness.start { tls = true } end)
   after_each(function() here:close() end)
 
   -- SIGPIPE has its default effect, death, in a script of lua5.4.

@@ -2,7 +2,7 @@ local az = require "spec.support.az"
 local credential = require "cpp.credential"
 local fake = require "spec.support.fake"
 local shell = require "cpp.emulator.shell"
-local support = require "spec.support.bench"
+local harness = require "spec.support.harness"
 
 local command
 
@@ -117,7 +117,7 @@ describe("the Azure CLI", function()
     assert.is_true(os.time() - began < 30)
     local file <close> = assert(io.open(command.folder .. "/child"))
     local pid = file:read "n"
-    support.eventually(function()
+    harness.eventually(function()
       return not os.execute(("kill -0 %d 2>/dev/null"):format(pid))
     end)
   end)
@@ -141,14 +141,14 @@ describe("the Azure CLI", function()
       .. "lua5.4 -e %s 2>&1"):format(shell.quote(package.path), shell.quote(package.cpath),
       shell.quote(script))))
     local group = pipe:read "n"
-    local pid = support.eventually(function()
+    local pid = harness.eventually(function()
       local file <close> = io.open(command.folder .. "/pid")
       return file and file:read "n"
     end)
     assert(os.execute(("kill -INT -%d"):format(group)))
     assert.matches("interrupted!", pipe:read "a")
     pipe:close()
-    support.eventually(function()
+    harness.eventually(function()
       return not os.execute(("kill -0 %d 2>/dev/null"):format(pid))
     end)
   end)

@@ -1,7 +1,7 @@
 -- Wires that are cut, reset, silent or slow, at every point of an answer.
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 
-local transport, state, NONE = bench.transport, bench.state, bench.NONE
+local transport, state, NONE = encounter.transport, encounter.state, encounter.NONE
 
 local HEAD = "HTTP/1.1 200 OK\r\nContent-Length: 21\r\n"
 local DOCUMENT = '{"status":"canceled"}'
@@ -12,7 +12,7 @@ local RESET, HOLD = { reset = true }, { hold = true }
 
 describe("a wire", function()
   local peer
-  local get = bench.share(setup, teardown, function(shared)
+  local get = encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
 
@@ -22,7 +22,7 @@ describe("a wire", function()
   local incomplete = transport "incomplete_answer"
 
   describe("that is cut", function()
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "before the status line", "", both = lost },
       { "within the status line", "HTTP/1.1 20", both = lost },
       { "after the status line", "HTTP/1.1 200 OK\r\n", both = broken },
@@ -53,7 +53,7 @@ describe("a wire", function()
   end)
 
   describe("that is cut in a 202", function()
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "within its headers keeps what came", ACCEPTED, both = {
         kind = "transport", code = "connection_lost", sent = true, status = 202,
         request_id = "r-1", retry_after = 7 } },
@@ -68,14 +68,14 @@ describe("a wire", function()
         for _, call in ipairs { "cancel", "poll" } do
           peer:answer(ACCEPTED .. rest)
           local _, err = peer:call(client, call)
-          assert.equal(peer.endpoint .. "/api/x?" .. bench.VERSION, err.location)
+          assert.equal(peer.endpoint .. "/api/x?" .. encounter.VERSION, err.location)
         end
       end
     end)
   end)
 
   describe("that is reset", function()
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "before the status line", RESET, both = lost },
       { "within the status line", "HTTP/1.1 20", RESET,
         both = transport("connection_lost", { status = NONE }) },
@@ -92,7 +92,7 @@ describe("a wire", function()
 
   describe("that falls silent", function()
     local silent = transport "timeout"
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "before reading anything", script = { HOLD }, both = silent },
       { "before the status line", HOLD, both = transport("timeout", { status = NONE }) },
       { "within the status line", "HTTP/1.1 20", HOLD, both = silent },
@@ -106,7 +106,7 @@ describe("a wire", function()
       { "after a whole answer, which counts", HEAD .. "\r\n" .. DOCUMENT, HOLD,
         both = state("canceled") },
       { "after a 204, which has no body", "HTTP/1.1 204 No Content\r\n\r\n", HOLD,
-        cancel = bench.protocol("unexpected_status", { status = 204 }),
+        cancel = encounter.protocol("unexpected_status", { status = 204 }),
         poll = state("succeeded") },
     })
   end)
@@ -115,7 +115,7 @@ describe("a wire", function()
     local function drip(text)
       return { endless = text, every = 0.02 }
     end
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "a status line without end", "HTTP/1.1 200 O", drip "K", both = transport "timeout" },
       { "a header without end", HEAD .. "X: ", drip "y", both = transport "timeout" },
       { "headers without end", HEAD, drip "X: y\r\n", both = transport "timeout" },

@@ -4,7 +4,7 @@
 local child = require "spec.support.child"
 local cpp = require "cpp"
 local pairing = require "spec.support.pair"
-local support = require "spec.support.bench"
+local coroutines = require "spec.support.coroutines"
 
 local V4, V6 = "127.0.0.1", "::1"
 
@@ -47,7 +47,7 @@ describe("a dark address", function()
   it("ends forty calls at once by connect_timeout", function()
     local client <close> = client_of(pair.dark, { connect_timeout = 0.3, max_connections = 40 })
     local codes = {}
-    support.together(client, 40, function()
+    coroutines.together(client, 40, function()
       local _, err = client:poll(PATH)
       table.insert(codes, err.code .. (err.sent and " sent" or ""))
     end)
@@ -58,7 +58,7 @@ describe("a dark address", function()
   it("ends calls that wait for their turn behind it by their own timeout", function()
     local client <close> = client_of(pair.dark, { max_connections = 2, timeout = 0.3 })
     local codes = {}
-    support.together(client, 20, function()
+    coroutines.together(client, 20, function()
       table.insert(codes, (select(2, client:poll(PATH))).code)
     end)
     assert.equal(("timeout"):rep(20, " "), table.concat(codes, " "))
@@ -67,12 +67,12 @@ describe("a dark address", function()
   -- Another exchange of the client is under way meanwhile.
   local function beside(act)
     local client <close> = client_of(pair.live)
-    local healthy = support.begin(client, "poll", SLOW)
+    local healthy = coroutines.begin(client, "poll", SLOW)
     client:step(0.05)
     act(client)
-    support.until_ended(client)
+    coroutines.until_ended(client)
     assert.is_userdata(client:finished())
-    local operation, err = support.complete(healthy)
+    local operation, err = coroutines.complete(healthy)
     assert.is_truthy(operation, tostring(err))
     assert.equal("running", operation.state)
     assert.equal("running", assert(client:poll(PATH)).state)
@@ -95,7 +95,7 @@ describe("a dark address", function()
   it("disturbs no other exchange when the coroutine of a call to it is closed", function()
     beside(function(client)
       for _ = 1, 3 do
-        local thread = support.begin(client, "poll", PATH, { endpoint = pair.dark })
+        local thread = coroutines.begin(client, "poll", PATH, { endpoint = pair.dark })
         client:step(0.02)
         assert.is_true(coroutine.close(thread))
       end
@@ -187,7 +187,7 @@ for _, families in ipairs { { V4, V6 }, { V6, V4 } } do
     it("answers forty calls at once", function()
       local client <close> = both { max_connections = 40 }
       local states = {}
-      support.together(client, 40, function()
+      coroutines.together(client, 40, function()
         local operation, err = client:poll(PATH)
         table.insert(states, operation and operation.state or tostring(err))
       end)

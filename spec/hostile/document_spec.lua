@@ -1,9 +1,10 @@
 -- Documents that are none, that are of the wrong types everywhere, or that bring what
 -- terminals and logs must not see.
-local bench = require "spec.hostile.bench"
-local support = require "spec.support.portal"
+local encounter = require "spec.hostile.encounter"
+local harness = require "spec.support.harness"
 
-local protocol, http, state, NONE = bench.protocol, bench.http, bench.state, bench.NONE
+local protocol, http = encounter.protocol, encounter.http
+local state, NONE = encounter.state, encounter.NONE
 
 local function answer(status, body, headers)
   return ("HTTP/1.1 %d X\r\n%sContent-Length: %d\r\n\r\n%s"):format(status, headers or "",
@@ -12,12 +13,12 @@ end
 
 describe("a document", function()
   local peer
-  local get = bench.share(setup, teardown, function(shared)
+  local get = encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
 
   local function cases(list)
-    bench.cases(it, get, list)
+    encounter.cases(it, get, list)
   end
 
   describe("that is no JSON:", function()
@@ -160,7 +161,7 @@ describe("a document", function()
   describe("in bytes that are not UTF-8", function()
     for _, bytes in ipairs { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82",
       "\xc2\x9b31m" } do
-      local name = support.shown(bytes)
+      local name = harness.shown(bytes)
       local body = '{"status":"' .. bytes .. '"}'
       cases {
         { "is kept, and shown as question marks: " .. name, answer(200, body),
@@ -178,12 +179,12 @@ describe("a document", function()
       local escaped = bytes:gsub("[%c]", function(c) return ("\\u%04x"):format(c:byte()) end)
       local header = bytes:gsub("[\r\n%z]", "")
       cases {
-        { "is one clean line in an error: " .. support.shown(bytes),
+        { "is one clean line in an error: " .. harness.shown(bytes),
           answer(400, ('{"error":{"code":"a%sb","message":"c%sd"}}'):format(escaped, escaped),
             "x-ms-request-id: e" .. header .. "f\r\n"),
           both = http(400, { code = "a" .. bytes .. "b", message = "c" .. bytes .. "d",
             request_id = "e" .. header .. "f" }) },
-        { "is one clean line in an operation: " .. support.shown(bytes),
+        { "is one clean line in an operation: " .. harness.shown(bytes),
           answer(200, ('{"status":"a%sb","id":"x%s"}'):format(escaped, escaped)),
           cancel = state "canceled", poll = state("unknown", { status = "a" .. bytes .. "b" }) },
       }
@@ -191,7 +192,7 @@ describe("a document", function()
   end)
 
   describe("that echoes the token", function()
-    local TOKEN = bench.TOKEN
+    local TOKEN = encounter.TOKEN
     local HEADERS = "Location: /x?t=" .. TOKEN .. "\r\nx-ms-request-id: r-" .. TOKEN .. "\r\n"
     local ECHO = '{"error":{"code":"' .. TOKEN .. '","message":"not ' .. TOKEN .. '"}}'
     local hidden = { code = "***", message = "not ***", request_id = "r-***",
@@ -206,7 +207,7 @@ describe("a document", function()
         .. "Content-Length: 0\r\n\r\n", both = protocol("unexpected_status",
           { request_id = "r-***", body = NONE }) },
       { "in a body that is cut", "HTTP/1.1 202 A\r\n" .. HEADERS
-        .. "Content-Length: 999\r\n\r\n" .. TOKEN, both = bench.transport("incomplete_answer",
+        .. "Content-Length: 999\r\n\r\n" .. TOKEN, both = encounter.transport("incomplete_answer",
           { body = "***", request_id = "r-***" }) },
       { "in what is no HTTP", "SSH-" .. TOKEN .. "\r\n", both = protocol "invalid_http" },
       { "in an encoding nobody knows", answer(200, "{}", "Content-Encoding: " .. TOKEN

@@ -1,9 +1,10 @@
 -- Answers that break the rules of HTTP/1.1: what is no HTTP, headers without end,
 -- lengths that lie, chunks that are none, encodings that are not what they claim.
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 
-local transport, protocol, http, state = bench.transport, bench.protocol, bench.http, bench.state
-local NONE = bench.NONE
+local transport, protocol = encounter.transport, encounter.protocol
+local http, state = encounter.http, encounter.state
+local NONE = encounter.NONE
 
 local OK, HOLD = "HTTP/1.1 200 OK\r\n", { hold = true }
 local DOCUMENT = '{"status":"canceled"}'
@@ -32,13 +33,13 @@ local function encoded(encoding, bytes)
 end
 
 describe("an answer", function()
-  local get = bench.share(setup, teardown)
+  local get = encounter.share(setup, teardown)
 
   local not_http = protocol("invalid_http", { status = NONE })
   local endless = protocol "headers_too_large"
 
   describe("that is no HTTP:", function()
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "a greeting of SSH", "SSH-2.0-OpenSSH_9.2p1\r\n", both = not_http },
       { "a greeting of SMTP", "220 mail.example ESMTP\r\n", both = not_http },
       { "a page without headers", "<html><body>hello</body></html>\n", both = not_http },
@@ -68,7 +69,7 @@ describe("an answer", function()
   end)
 
   describe("with headers", function()
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "without end", OK, { endless = "X-Filler: " .. ("y"):rep(1000) .. "\r\n" },
         both = endless },
       { "that begin with a colon", OK .. ": x\r\nContent-Length: 21\r\n\r\n" .. DOCUMENT,
@@ -109,7 +110,7 @@ describe("an answer", function()
     end
     local short, lying = transport("incomplete_answer", { status = 200 }),
       protocol "invalid_http"
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "that is too large", lengths "22", both = short },
       { "that is far too large", lengths "999999999999999999",
         both = short },
@@ -140,7 +141,7 @@ describe("an answer", function()
 
   describe("in chunks", function()
     local bad = transport "incomplete_answer"
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "whose size is no number", CHUNKED .. "zz\r\n" .. DOCUMENT, both = bad },
       { "whose size is negative", CHUNKED .. "-15\r\n" .. DOCUMENT, both = bad },
       { "whose size is beyond counting", CHUNKED .. ("f"):rep(40) .. "\r\n" .. DOCUMENT,
@@ -161,7 +162,7 @@ describe("an answer", function()
 
   describe("encoded", function()
     local bad = protocol "invalid_encoding"
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "as gzip is read", encoded("gzip", GZIP),
         both = state("canceled", { body = DOCUMENT }) },
       { "as x-gzip in capitals is read", encoded("X-GZIP", GZIP),
@@ -202,7 +203,7 @@ describe("an answer", function()
   end)
 
   describe("after the answer", function()
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       { "a second one is nobody's", OK .. "Content-Length: 21\r\n\r\n" .. DOCUMENT
         .. "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", both = state "canceled" },
       { "garbage is nobody's", OK .. "Content-Length: 21\r\n\r\n" .. DOCUMENT

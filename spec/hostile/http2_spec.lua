@@ -1,9 +1,9 @@
 -- Misbehaviour over HTTP/2: streams that are reset, connections that go away, frames and
 -- headers that are none.
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 local http2 = require "spec.hostile.http2"
 
-local transport, state, NONE = bench.transport, bench.state, bench.NONE
+local transport, state, NONE = encounter.transport, encounter.state, encounter.NONE
 local HELLO, END_STREAM, END_HEADERS = http2.HELLO, http2.END_STREAM, http2.END_HEADERS
 local BOTH = END_STREAM | END_HEADERS
 local DOCUMENT = '{"status":"canceled"}'
@@ -27,7 +27,7 @@ end
 -- connection lives on here unless its end is what a case is about.
 describe("over HTTP/2", function()
   local peer
-  local get = bench.share(setup, teardown, function(shared)
+  local get = encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
 
@@ -35,9 +35,9 @@ describe("over HTTP/2", function()
     for _, case in ipairs(list) do
       table.insert(case, ending)
       case.script = case.scripts == nil and script(table.unpack(case, 2)) or nil
-      case.options = bench.with({ http_version = "2" }, case.options)
+      case.options = encounter.with({ http_version = "2" }, case.options)
     end
-    bench.cases(it, get, list)
+    encounter.cases(it, get, list)
   end
 
   -- Whether a head or body that had come was passed on is chance, and libcurl's version.
@@ -166,7 +166,7 @@ describe("over HTTP/2", function()
         { endless = http2.frame(9, 0, 1, http2.field("x", ("y"):rep(1000))) },
         both = broken },
       { "of a body without end", head(), { endless = http2.data(0, (" "):rep(16000)) },
-        options = { max_body = 50000 }, both = bench.protocol("body_too_large",
+        options = { max_body = 50000 }, both = encounter.protocol("body_too_large",
           { status = 200 }) },
       { "with trailers that look like a status", head() .. http2.data(0, DOCUMENT)
         .. http2.headers(BOTH, 204), both = broken },
@@ -178,6 +178,6 @@ describe("over HTTP/2", function()
     peer:play(script(HELLO .. http2.headers(END_HEADERS, 202, { "location", "/x" }) .. PING,
       PONG, http2.reset(http2.CANCEL), HOLD))
     local _, err = client:cancel("contoso", "vm")
-    assert.equal(peer.endpoint .. "/x?" .. bench.VERSION, err.location)
+    assert.equal(peer.endpoint .. "/x?" .. encounter.VERSION, err.location)
   end)
 end)

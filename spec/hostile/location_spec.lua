@@ -1,14 +1,14 @@
 -- Locations that lead astray, redirects, and headers that contradict each other. The peer
 -- listens for every foreign origin that can be had on one machine, and hears nothing.
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 
-local http, state, NONE = bench.http, bench.state, bench.NONE
+local http, state, NONE = encounter.http, encounter.state, encounter.NONE
 
-local VERSION = "?" .. bench.VERSION
+local VERSION = "?" .. encounter.VERSION
 
 describe("a location", function()
   local peer
-  local get = bench.share(setup, teardown, function(shared)
+  local get = encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
 
@@ -111,7 +111,7 @@ describe("a location", function()
     it("is followed on the endpoint " .. name, function()
       local client = peer:client()
       local operation = take(client, "cancel", fill(text))
-      local version = path:find "&$" and bench.VERSION or VERSION
+      local version = path:find "&$" and encounter.VERSION or VERSION
       assert.equal(peer.endpoint .. path .. version, operation.location)
       peer:answer("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" .. '{"status":"running"}')
       assert.equal("running", assert(client:poll(operation)).state)
@@ -182,7 +182,7 @@ describe("a location", function()
       result[1], result[2] = name, answer
       return result
     end
-    bench.cases(it, get, {
+    encounter.cases(it, get, {
       case("is the first of two, not the foreign second", headers("Location: http://[::1]/a",
         "Location: http://127.0.0.2/b"), { location = "http://[::1]/a" }),
       case("is that of the operation, wherever it stands", headers("Location: http://[::1]/a",

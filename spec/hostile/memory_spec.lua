@@ -1,7 +1,7 @@
 -- Answers that never end, or that unpack to far more than they are: a call holds no more
 -- than max_body of them. Each runs in a process of its own, whose peak is read.
-local bench = require "spec.hostile.bench"
-local support = require "spec.support.portal"
+local encounter = require "spec.hostile.encounter"
+local child = require "spec.support.child"
 
 local MiB = 1024 * 1024
 
@@ -41,7 +41,7 @@ describe("memory is bounded by max_body", function()
   local peer, once, twice
 
   setup(function()
-    peer = bench.start()
+    peer = encounter.start()
     once, twice = bombs(200 * MiB)
   end)
 
@@ -53,7 +53,7 @@ describe("memory is bounded by max_body", function()
   local function measure(expected, version, ...)
     for _, call in ipairs { ('poll(%q)'):format(peer.location), 'cancel("contoso", "vm")' } do
       peer:play { { read = version == "2" and "http2" or "http" }, ... }
-      local output = support.child(SCRIPT:format(version, call),
+      local output = child.output(SCRIPT:format(version, call),
         { CPP_ENDPOINT = peer.endpoint, CPP_TOKEN = "t" })
       local result, rise = output:match "^([^\t]+)\t(%d+)$"
       assert.equal(expected, result, output)

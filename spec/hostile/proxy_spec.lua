@@ -1,12 +1,12 @@
 -- Proxies that refuse a tunnel, break in it, or are none.
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 
-local NONE = bench.NONE
+local NONE = encounter.NONE
 local PAGE = "<html>Sign in, very-secret</html>"
 
 describe("a proxy", function()
   local peer
-  local get = bench.share(setup, teardown, function(shared)
+  local get = encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
 
@@ -21,7 +21,7 @@ describe("a proxy", function()
           peer:play(case.script or { { read = "http" }, table.unpack(case, 2) })
           local location = "https://portal.example/api/operations/1"
           local _, err = peer:call(client, call, nil, location)
-          bench.compare(case.both, nil, err)
+          encounter.compare(case.both, nil, err)
           assert.is_nil(tostring(err):find "secret")
           assert.equal(1, (get():counts()))
         end)
@@ -36,7 +36,7 @@ describe("a proxy", function()
 
   local function refused(status, more)
     local passing = status == 408 or status == 429 or status >= 500
-    return bench.with({ kind = "transport", code = "proxy_refused", status = status,
+    return encounter.with({ kind = "transport", code = "proxy_refused", status = status,
       sent = false, retryable = passing, body = NONE, location = nil }, more)
   end
 

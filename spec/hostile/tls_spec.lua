@@ -2,10 +2,10 @@
 -- before a request is sent, each with a message that says which; good ones are accepted.
 -- libcurl's GnuTLS flavour says of most bad certificates only that they are bad, and takes
 -- three that OpenSSL refuses: policy of that library, which docs/trust.md tells.
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 local cpp = require "cpp"
 local shell = require "cpp.emulator.shell"
-local support = require "spec.support.portal"
+local child = require "spec.support.child"
 local tls = require "spec.hostile.tls"
 
 -- Which library it is shows in libcurl's file name: make gnutls links to that one by name.
@@ -21,7 +21,7 @@ describe("over TLS", function()
   local peer, servers
 
   setup(function()
-    peer = bench.start()
+    peer = encounter.start()
     servers = tls.start(peer.port)
   end)
 
@@ -32,13 +32,13 @@ describe("over TLS", function()
 
   -- Options of a client of the server of that name; it trusts root.
   local function options(name, more)
-    return bench.with({
+    return encounter.with({
       endpoint = servers.endpoints[name], ca_file = servers.folder .. "/root.pem", timeout = 30,
     }, more)
   end
 
   local function accepts(given)
-    local client <close> = cpp.client(bench.with(given, { token = bench.TOKEN }))
+    local client <close> = cpp.client(encounter.with(given, { token = encounter.TOKEN }))
     assert.equal("canceled", assert(client:cancel("contoso", "vm")).state)
     assert.equal("canceled", assert(client:poll "/x").state)
   end
@@ -46,9 +46,9 @@ describe("over TLS", function()
   -- Both calls fail before they are sent, and say why.
   local function refuses(given, code, message)
     local asked = 0
-    local client <close> = cpp.client(bench.with(given, { token = function()
+    local client <close> = cpp.client(encounter.with(given, { token = function()
       asked = asked + 1
-      return bench.TOKEN
+      return encounter.TOKEN
     end }))
     for _, call in ipairs { "cancel", "poll" } do
       local result, err = peer:call(client, call, nil, "/x")
@@ -91,7 +91,7 @@ describe("over TLS", function()
     end)
 
     it("the system's store cannot vouch for", function()
-      local output = support.child(([[
+      local output = child.output(([[
         local client = require "cpp".client { endpoint = %q, token = "t" }
         print(select(2, client:cancel("contoso", "vm")))]]):format(servers.endpoints.good))
       assert.matches(NO_ISSUER .. ".-%[transport/tls_verification%]$", output)
@@ -148,7 +148,7 @@ describe("over TLS", function()
         print(client:cancel("contoso", "vm"))]]):format(servers.endpoints.good)
       for name, value in pairs { SSL_CERT_FILE = "/root.pem", SSL_CERT_DIR = "/hashed" } do
         assert.equal("contoso/vm: canceled",
-          support.child(script, { [name] = servers.folder .. value }))
+          child.output(script, { [name] = servers.folder .. value }))
       end
     end)
   end)

@@ -3,7 +3,7 @@
 -- libcurl looks, in a mount namespace that ends with it.
 
 local shell = require "cpp.emulator.shell"
-local support = require "spec.support.portal"
+local harness = require "spec.support.harness"
 
 local FOLDER = "/etc/ssl/certs"
 
@@ -40,7 +40,7 @@ end
 
 describe("the system's store", function()
   local missing = reason()
-  local portal
+  local here
 
   if missing then
     print("skipped: " .. missing)
@@ -50,11 +50,11 @@ describe("the system's store", function()
   end
 
   setup(function()
-    portal = support.start(true)
+    here = harness.start { tls = true }
   end)
 
   teardown(function()
-    portal:close()
+    here:close()
   end)
 
   -- Polls twice with a store that `fill`, a shell script in its folder, has written.
@@ -63,17 +63,17 @@ describe("the system's store", function()
     local function export(name, value)
       table.insert(words, "export " .. name .. "=" .. shell.quote(value))
     end
-    local _, here = shell.run "pwd"
-    export("OURS", portal.ca_file)
+    local _, folder = shell.run "pwd"
+    export("OURS", here.ca_file)
     table.insert(words, OTHER .. fill)
-    export("CPP_ENDPOINT", portal.endpoint)
-    export("CPP_TOKEN", portal.token)
-    export("LOCATION", portal.location)
+    export("CPP_ENDPOINT", here.endpoint)
+    export("CPP_TOKEN", here.token)
+    export("LOCATION", here.location)
     export("BETWEEN", between or ":")
     export("LUA_PATH_5_4", package.path)
     export("LUA_CPATH_5_4", package.cpath)
     table.insert(words, "unset SSL_CERT_FILE SSL_CERT_DIR")
-    table.insert(words, "cd " .. shell.quote(here))
+    table.insert(words, "cd " .. shell.quote(folder))
     table.insert(words, "exec lua5.4 -e " .. shell.quote(SCRIPT))
     local script = table.concat(words, "\n")
     local good, output = shell.run("unshare --mount sh -c " .. shell.quote(script))
