@@ -1,3 +1,5 @@
+# A line that begins with ## is `make help`'s.
+
 LUA = lua5.4
 CLEAN = spec/clean.sh
 LUAROCKS = luarocks --lua-version 5.4
@@ -15,9 +17,10 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 .PHONY: all demo test check lint unit gc locale asan poll valgrind oom tsan bench clean
-.PHONY: fuzz soak monkey network offline release gnutls matrix
+.PHONY: fuzz soak monkey network offline release gnutls matrix help
 .PHONY: packages-demo packages-test packages-check packages-bench
 
+## all        builds into lua_modules/; what make alone does
 all: lua_modules/.built
 
 # One tree for each way to build. nodelete: a library that is unloaded before
@@ -42,19 +45,21 @@ lua_modules/.built build/asan/.built build/poll/.built build/valgrind/.built \
 	@rm -rf cpp.so cpp csrc/*.o
 	@touch $@
 
+## demo       cancels a publish on the emulator
 demo: packages-demo lua_modules/.built
 	$(LUA) spec/demo.lua
 
-# SPECS: only these files.
+## test       runs the suite; SPECS="spec/x_spec.lua …": only these files
 test: packages-test lua_modules/.built
 	$(CLEAN) $(LUA) spec/run.lua $(SPECS)
 
-# Everything that CI does.
+## check      all that CI does: most of what follows
 STAGES = lint $(if $(UNITS),unit) test gc locale asan monkey poll valgrind oom \
 	tsan fuzz soak network offline
 check: packages-check
 	@.ci/tally $(STAGES:%="$(MAKE) %")
 
+## lint       linters, formatters and compilers' warnings
 lint: packages-check
 	@.ci/lint "$(LUA_INCDIR)"
 
@@ -63,15 +68,18 @@ lint: packages-check
 SUITE = spec/run.lua --exclude-pattern=packaging_spec \
 	--exclude-pattern=release_spec -o gtest
 
+## gc         the suite with the garbage collector always at work
 gc: packages-test lua_modules/.built
 	CPP_TEST_GC=1 $(CLEAN) $(LUA) $(SUITE)
 
+## asan       the suite with the address and undefined behaviour sanitizers
 asan: packages-test build/asan/.built build/asan/forget_preload.so
 	PATH="$(CURDIR)/.ci/asan:$$PATH" CPP_TREE=build/asan \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(CLEAN) lua5.4 $(SUITE)
 
-# Games at random, each from a seed that it prints; see spec/hostile/monkey/run.lua.
+## monkey     GAMES=500 games at random with sanitizers, each from a seed that it
+##            prints; see spec/hostile/monkey/run.lua
 GAMES = 500
 
 monkey: packages-test build/asan/.built build/asan/forget_preload.so
@@ -83,7 +91,8 @@ build/asan/forget_preload.so: .ci/asan/forget_preload.c
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -o $@ $<
 
-# Decimal comma, and an i without a dot. LOCPATH: nothing of the system's changes.
+## locale     the suite in Turkish: a decimal comma, and an i without a dot
+# LOCPATH: nothing of the system's changes.
 locale: packages-check lua_modules/.built build/locale/tr_TR.UTF-8
 	LOCPATH="$(CURDIR)/build/locale" CPP_TEST_LOCALE=tr_TR.UTF-8 $(CLEAN) $(LUA) $(SUITE)
 
@@ -91,9 +100,11 @@ build/locale/tr_TR.UTF-8:
 	@mkdir -p $(@D)
 	localedef -i tr_TR -f UTF-8 $@
 
+## poll       the suite with poll(2) in place of epoll
 poll: packages-test build/poll/.built
 	CPP_TREE=build/poll $(CLEAN) $(LUA) $(SUITE)
 
+## gnutls     the suite over libcurl's GnuTLS flavour
 gnutls: packages-check build/gnutls/.built
 	CPP_TREE=build/gnutls $(CLEAN) $(LUA) $(SUITE)
 
@@ -103,6 +114,7 @@ VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full \
 C_SPECS = $(wildcard $(patsubst csrc/%.c,spec/%_spec.lua,$(wildcard csrc/*.c)) \
 	spec/client/*_spec.lua)
 
+## valgrind   the specs of the C files under valgrind
 valgrind: packages-check build/valgrind/.built
 	CPP_TREE=build/valgrind $(CLEAN) $(VALGRIND) $(LUA) $(SUITE) $(C_SPECS)
 
@@ -110,6 +122,7 @@ valgrind: packages-check build/valgrind/.built
 # linker takes the files that a program needs.
 UNITS = $(patsubst spec/unit/%.c,build/unit/%,$(wildcard spec/unit/*.c))
 
+## unit       the C files that need no Lua, by C programs
 unit: packages-test $(UNITS)
 	@.ci/tally $(UNITS)
 
@@ -122,8 +135,8 @@ build/unit/csrc.a: $(SOURCES)
 build/unit/%: spec/unit/%.c build/unit/csrc.a
 	$(CC) $(SANITIZE) -Icsrc -I$(LUA_INCDIR) -o $@ $^ -l$(LUA_LIB) -lcurl
 
-# Every allocation fails in turn. Over TLS each sweep is bounded to MOST points;
-# 0: no bound.
+## oom        every allocation fails in turn; over TLS each sweep is bounded to
+##            MOST=20 points, with MOST=0 to none
 MOST = 20
 
 oom: packages-test build/oom/host
@@ -134,7 +147,7 @@ build/oom/host: spec/oom/host.c $(SOURCES)
 	$(CC) $(SANITIZE) -DCPP_REALLOC=oom_realloc -I$(LUA_INCDIR) -o $@ \
 		$< csrc/*.c -l$(LUA_LIB) -lcurl -lm
 
-# Two Lua states on two threads.
+## tsan       two Lua states on two threads, with the thread sanitizer
 tsan: packages-test build/tsan/threads
 	$(LUA) spec/oom/run.lua build/tsan/threads spec/oom/threads.lua
 
@@ -143,8 +156,7 @@ build/tsan/threads: spec/oom/threads.c $(SOURCES)
 	$(CC) -O1 -g -fno-omit-frame-pointer -fsanitize=thread -I$(LUA_INCDIR) \
 		-o $@ $< csrc/*.c -l$(LUA_LIB) -lcurl -lm
 
-# libFuzzer targets, FUZZ_JOBS at a time, each for FUZZ_SECONDS. An hour each:
-# make fuzz FUZZ_SECONDS=3600
+## fuzz       libFuzzer targets, FUZZ_JOBS=2 at a time, each for FUZZ_SECONDS=60
 FUZZ_SECONDS = 60
 FUZZ_JOBS = 2
 FUZZERS = $(patsubst spec/fuzz/%.c,%,$(wildcard spec/fuzz/*.c))
@@ -168,18 +180,20 @@ build/fuzz/%: spec/fuzz/%.c build/fuzz/csrc.a $(wildcard spec/fuzz/*.h)
 	clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(@D)/csrc.a \
 		-l$(LUA_LIB) -lcurl
 
-# 2,000 cancels over a wire that breaks, and 200,000 polls: each in a process
-# of its own, for what the first frees would hide a leak of the second.
+## soak       2,000 cancels over a wire that breaks, and 200,000 polls
+# Each in a process of its own, for what the first frees would hide a leak of
+# the second.
 soak: packages-check lua_modules/.built
 	@.ci/tally "$(CLEAN) $(LUA) $(SUITE) spec/soak/cancels.lua" \
 		"$(CLEAN) $(LUA) $(SUITE) spec/soak/polls.lua"
 
-# In network and mount namespaces, which root may make.
+## network    links that go down and stores that change, in namespaces, as root
 network: packages-check lua_modules/.built
 	$(CLEAN) $(LUA) $(SUITE) spec/network/link.lua spec/network/store.lua
 
-# The README's commands in fresh roots of Debian: see .ci/matrix. ARM=1: of arm64
-# too, where binfmt_misc has it. sid moves daily: it is told, and fails nothing.
+## matrix     the README's commands in fresh roots of Debian 12, 13, sid and on 32
+##            bits, as root; ARM=1: of arm64 too, where binfmt_misc has it
+# sid moves daily: it is told, and fails nothing. See .ci/matrix.
 ROOTS = 12 13 i386 release-12 release-13 sid $(if $(ARM),arm64)
 matrix: packages-check
 	@.ci/tally $(ROOTS:%="$(MAKE) matrix-%")
@@ -187,22 +201,27 @@ matrix: packages-check
 matrix-%: packages-check
 	@.ci/matrix $*
 
-# The suite where there is no network but loopback.
+## offline    the suite where there is no network but loopback
 offline: packages-check lua_modules/.built
 	@spec/offline.sh $(CLEAN) $(LUA) $(SUITE)
 
 packages-demo packages-test packages-check packages-bench: packages-%:
 	@.ci/packages $*
 
-# How this compares with bare C and with other clients; it only prints.
-# QUICK=1: two minutes instead of ten.
+## bench      how this compares with bare C and with other clients; QUICK=1: in
+##            two minutes instead of ten
 bench: packages-bench lua_modules/.built
 	$(LUA) spec/bench/run.lua $(if $(QUICK),quick)
 
-# VERSION=1.2.3: checks that CHANGELOG.md, tag and rockspec agree on it, and
-# leaves its source rock and rockspec in dist/; publishes nothing.
+## release    VERSION=1.2.3: checks that CHANGELOG.md, tag and rockspec agree on it,
+##            and leaves its source rock in dist/; publishes nothing
 release:
 	@$(LUA) .ci/release.lua $(ROCKSPEC) "$(VERSION)"
 
+## clean      removes all that make has made
 clean:
 	rm -rf --one-file-system lua_modules build dist cpp.so cpp csrc/*.o
+
+## help       these lines
+help:
+	@sed -n 's/^## //p' Makefile
