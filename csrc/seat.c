@@ -44,17 +44,17 @@ static struct seat **list_of(const struct seats *s, int local_port) {
 /* ---- room ---- */
 
 static bool grow_array(struct seat ***array, size_t from, size_t to) {
-  struct seat **grown = CPP_REALLOC(*array, to * sizeof *grown);
+  struct seat **grown = CPP_REALLOC(*array, to * sizeof(struct seat *));
   if (!grown)
     return false;
-  memset(grown + from, 0, (to - from) * sizeof *grown);
+  memset(grown + from, 0, (to - from) * sizeof(struct seat *));
   *array = grown;
   return true;
 }
 
 /* The lists by port, of which there are more, are made anew. */
 static void link_all(struct seats *s) {
-  memset(s->by_port, 0, s->capacity * sizeof *s->by_port);
+  memset(s->by_port, 0, s->capacity * sizeof(struct seat *));
   for (size_t fd = 0; fd < s->capacity; fd++)
     if (s->by_fd[fd] && s->by_fd[fd]->local_port)
       link_seat(list_of(s, s->by_fd[fd]->local_port), s->by_fd[fd]);

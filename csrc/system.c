@@ -4,8 +4,10 @@
  * anything else of ours: cpp.so leaves its host's signals as they are. What is
  * caught is caught for the process, whatever Lua state asked for it.
  */
-#define _GNU_SOURCE /* poll, sigaction and the terminal's size with -std=c99   \
-                     */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* poll, sigaction, the terminal's size with -std=c99 */
+#endif
+
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
