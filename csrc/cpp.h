@@ -544,7 +544,7 @@ typedef void check_option(lua_State *L, const char *name, void *field);
 
 check_option check_string, check_header_value, check_boolean, check_callable,
     check_size, check_count, check_seconds, check_time, check_endpoint,
-    check_token, check_token_variable, check_emails, headers_check, check_proxy,
+    check_token, check_token_variable, check_emails, check_proxy,
     check_http_version;
 
 /* ---- headers.c ----------------------------------------------------------- */

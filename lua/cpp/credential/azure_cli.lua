@@ -3,6 +3,7 @@
 local check = require "cpp.credential.check"
 local cjson = require "cjson"
 local fault = require "cpp.credential.fault"
+local fold = require "cpp.credential.fold"
 
 -- Its stdout goes straight through, its stderr is held back and follows a mark, with
 -- the status. `az` is a script on some systems: `timeout` ends what it has started,
@@ -56,7 +57,7 @@ local function essence(errors)
 end
 
 local function is_passing(errors)
-  local text = errors:lower()
+  local text = fold(errors)
   for _, words in ipairs(PASSING) do
     if text:find(words, 1, true) then
       return true

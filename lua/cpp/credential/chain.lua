@@ -1,6 +1,7 @@
 --- Which route the environment means.
 
 local fields = require "cpp.credential.fields"
+local fold = require "cpp.credential.fold"
 
 local chain = {}
 
@@ -36,12 +37,13 @@ local NAMES = "prod, dev, EnvironmentCredential, WorkloadIdentityCredential, "
 -- @return string        as it was said, or what is wrong with it
 local function wish()
   local text = (os.getenv(NARROWED) or ""):match "^%s*(.-)%s*$"
+  local allows = ALLOWS[fold(text)]
   if text == "" then
     return function() return true end, ""
-  elseif not ALLOWS[text:lower()] then
+  elseif not allows then
     return nil, ("%s is '%s': it takes %s"):format(NARROWED, text, NAMES)
   end
-  return ALLOWS[text:lower()], text
+  return allows, text
 end
 
 -- ---- one route ----
