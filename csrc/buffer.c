@@ -24,7 +24,7 @@ bool buffer_reserve(struct buffer *b, size_t size) {
 
 /* Appends; false: out of memory, and the buffer is as it was. */
 bool buffer_append(struct buffer *b, const void *bytes, size_t size) {
-  if (!buffer_reserve(b, size))
+  if (size >= b->capacity - b->length && !buffer_reserve(b, size))
     return false;
   if (size)
     memcpy(b->data + b->length, bytes, size);

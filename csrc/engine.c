@@ -11,6 +11,9 @@
 #include <limits.h>
 #include <math.h>
 #include <sys/socket.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /* Longest time in epoll_wait without a look at Lua's hooks: a signal that
  * arrives just before the wait does not interrupt it. */
@@ -24,6 +27,10 @@
  * nobody can collect. */
 #define PATIENCE 1000
 #define PATIENT 0.05
+
+/* Calls at a time whose memory is worth the search for what can be given back.
+ */
+#define MANY_CALLS 1000
 
 /* Seconds between two scans for what has run out of time. */
 #define LEAST_SCAN 0.005
@@ -208,7 +215,6 @@ static void land(struct client *c, struct request *r, enum cause cause) {
   list_remove(&c->flying, r);
   list_add(&c->ended, r);
   r->progress = ENDED;
-  c->vacancy = true;
   if (!c->flying.first)
     c->request_deadline = HUGE_VAL;
 }
@@ -466,11 +472,24 @@ void engine_wake(struct client *c) {
     poller_wake(&c->poller, c->ended.first || c->closed || c->kicked);
 }
 
+/* What thousands of calls at a time have freed lies in pieces that glibc keeps.
+ */
+static void give_back(const struct client *c) {
+#ifdef __GLIBC__
+  if (c->most_calls > MANY_CALLS)
+    malloc_trim(0);
+#else
+  (void)c;
+#endif
+}
+
 /* Closes the descriptor of a closed client that no call is under way on. One
  * that an event loop has seen stays until the client is collected: cqueues
  * forgets a descriptor only after the coroutine that waited on it has gone on,
  * and a number that is closed by then breaks its loop. */
 void engine_release(struct client *c) {
+  if (c->closed && c->calls == 0)
+    give_back(c);
   if (c->closed && c->calls == 0 && !c->exposed)
     poller_close(&c->poller);
   else
@@ -514,6 +533,8 @@ void engine_step(lua_State *L, struct client *c, double seconds) {
 void engine_enter(struct client *c, struct request *r) {
   r->client = c;
   c->calls++;
+  if (c->calls > c->most_calls)
+    c->most_calls = c->calls;
 }
 
 /* Takes a request out of the list of ended ones. */

@@ -119,6 +119,12 @@ static void leave_queue(struct request *r) {
   r->before = r->behind = NULL;
 }
 
+/* There may be room for who waits behind this request. */
+static void call_next(const struct request *r) {
+  if (r->host->first)
+    r->client->vacancy = true;
+}
+
 /* The first in the queue is given to libcurl. */
 void host_add(struct request *r) {
   leave_queue(r);
@@ -134,18 +140,21 @@ void host_start(struct request *r, char spoken) {
   if (r->place == ADDED)
     r->host->unstarted--;
   r->place = STARTED;
-  r->client->vacancy = true;
+  call_next(r);
 }
 
 /* A request's place is free again. */
 void host_depart(struct request *r) {
   struct host *h = r->host;
+  if (r->place == NOWHERE)
+    return;
   if (r->place == QUEUED)
     leave_queue(r);
-  else if (r->place != NOWHERE)
+  else
     h->flying--;
   if (r->place == ADDED)
     h->unstarted--;
+  call_next(r);
   r->place = NOWHERE;
   r->host = NULL;
 }

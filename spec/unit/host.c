@@ -30,12 +30,22 @@ static void test_order(void) {
   CHECK(h->flying == 1 && h->unstarted == 1);
   host_depart(third);
   CHECK(!h->first && !h->last);
+  client.vacancy = false;
   host_start(first, 0);
   host_start(first, '1');
   CHECK(h->flying == 1 && h->unstarted == 0 && h->spoken == '1');
   host_depart(first);
   host_depart(first);
-  CHECK(h->flying == 0 && client.vacancy);
+  CHECK(h->flying == 0 && !client.vacancy);
+  first = request(0, h);
+  second = request(1, h);
+  host_add(first);
+  host_start(first, 0);
+  CHECK(client.vacancy);
+  client.vacancy = false;
+  host_depart(first);
+  CHECK(client.vacancy);
+  host_depart(second);
 }
 
 static void test_room(void) {
