@@ -189,7 +189,7 @@ soak: packages-check lua_modules/.built
 
 ## network    links that go down and stores that change, in namespaces, as root
 network: packages-check lua_modules/.built
-	$(CLEAN) $(LUA) $(SUITE) spec/network/link.lua spec/network/store.lua
+	$(CLEAN) $(LUA) $(SUITE) $(wildcard spec/network/*.lua)
 
 ## matrix     the README's commands in fresh roots of Debian 12, 13, sid and on 32
 ##            bits, as root; ARM=1: of arm64 too, where binfmt_misc has it

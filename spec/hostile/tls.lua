@@ -149,9 +149,10 @@ local function server_block(server, address, port)
 end
 
 -- Makes the certificates and nginx's configuration.
-local function prepare(self, port)
+local function prepare(self, port, more)
   local script, blocks = { PRELUDE }, {}
-  for i, server in ipairs(SERVERS) do
+  local servers = table.move(SERVERS, 1, #SERVERS, 1, {})
+  for i, server in ipairs(table.move(more, 1, #more, #servers + 1, servers)) do
     local address = "127.0.1." .. i
     self.endpoints[server[1]] = ("https://%s:%d"):format(address, port)
     table.insert(script, certificate(server, address))
@@ -165,13 +166,14 @@ local function prepare(self, port)
   assert(good, output)
 end
 
---- Starts the servers on a port; `endpoints` has each one's by name, `folder` the
--- authorities: root.pem, stranger.pem, and root's in hashed/ and, without links, bare/.
-function tls.start(port)
+--- Starts the servers, and `more` of them, on a port; `endpoints` has each one's by name,
+-- `folder` the authorities: root.pem, stranger.pem, and root's in hashed/ and, without
+-- links, bare/.
+function tls.start(port, more)
   local good, folder = shell.run "mktemp -d"
   assert(good, folder)
   local self = setmetatable({ folder = folder, endpoints = {} }, tls)
-  prepare(self, port)
+  prepare(self, port, more or {})
   self.input = assert(io.popen("unset LD_PRELOAD\n" .. RUN:format(folder), "w"))
   local answer <close> = assert(io.open(folder .. "/ready"))
   local text = answer:read "a"

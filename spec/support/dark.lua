@@ -3,7 +3,8 @@
 -- drops every further attempt to connect.
 --
 -- lua5.4 spec/support/dark.lua DARK LIVE; prints the port, or why there is none, and ends
--- with its input. A path that ends in "slow" is answered after half a second.
+-- with its input. A path that ends in "slow" is answered after half a second. With a port
+-- in place of LIVE, it is dark on that one and serves nothing.
 
 local uv = require "luv"
 
@@ -78,19 +79,27 @@ local function choose()
     good, problem = probe:bind(arg[2], port)
     probe:close()
     if good then
-      return dark, port
+      return dark
     end
     dark:close()
   end
   return nil, problem
 end
 
-local dark, port = choose()
+local dark, problem
+if tonumber(arg[2]) then
+  dark, problem = listen(arg[1], tonumber(arg[2]))
+else
+  dark, problem = choose()
+end
 if not dark then
-  print(port)
+  print(problem)
   os.exit(1)
 end
-uv.new_thread(serve, arg[2], port)
+local port = dark:getsockname().port
+if not tonumber(arg[2]) then
+  uv.new_thread(serve, arg[2], port)
+end
 uv.new_thread(fill, arg[1], port)
 io.read "a"
 os.exit(true, false)

@@ -5,7 +5,8 @@ local pair = {}
 pair.__index = pair
 
 --- Starts it; nil and why where there are no such addresses. `dark` and `live` are origins;
--- so is `both`, by the name localhost.
+-- so is `both`, by the name localhost. With a port in place of a live address, that port is
+-- dark, and there is no live one.
 function pair.start(dark, live)
   local ready = os.tmpname()
   os.remove(ready)
@@ -23,7 +24,7 @@ function pair.start(dark, live)
   local function origin(host)
     return ("http://%s:%d"):format(host:find ":" and "[" .. host .. "]" or host, port)
   end
-  return setmetatable({ input = input, dark = origin(dark), live = origin(live),
+  return setmetatable({ input = input, dark = origin(dark), live = origin(tostring(live)),
     both = origin "localhost" }, pair)
 end
 
