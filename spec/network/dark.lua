@@ -2,7 +2,7 @@
 -- names stand in an /etc/hosts of this file's own, in a mount namespace that ends with its
 -- case.
 
-local bench = require "spec.hostile.bench"
+local encounter = require "spec.hostile.encounter"
 local pair = require "spec.support.pair"
 local shell = require "cpp.emulator.shell"
 local tls = require "spec.hostile.tls"
@@ -56,7 +56,7 @@ describe("a name", function()
   end
 
   local function free_port()
-    local peer = bench.start()
+    local peer = encounter.start()
     peer:close()
     return peer.port
   end
