@@ -116,13 +116,33 @@ local function note_shown(look, op, view)
   op.seen = op.seen or look.answered
 end
 
+-- Time passes; in a batch the others go on meanwhile.
+local function pass(self, seconds)
+  local clock = self.clock
+  if clock.yield and seconds > 0 then
+    clock.yield(seconds)
+  else
+    clock.time = clock.time + seconds
+  end
+end
+
+-- In a batch nobody tells of a pause: it shows by the time that has passed.
+local function note_gap(self)
+  local last = self.log[#self.log]
+  local since = last and last.answered or self.called
+  if self.clock.yield and self.clock.time > since then
+    self.log[#self.log + 1] = { kind = "pause", asked = since, answered = self.clock.time }
+  end
+end
+
 local function begin(self, kind, opts)
   local counts = self.counts
+  note_gap(self)
   counts.all, counts[kind] = counts.all + 1, counts[kind] + 1
   if counts.all > MOST then
     error("it does not end", 0)
   end
-  local event = { kind = kind, asked = self.time, opts = opts }
+  local event = { kind = kind, asked = self.clock.time, opts = opts }
   self.log[#self.log + 1] = event
   return event
 end
@@ -131,7 +151,7 @@ end
 
 -- Seconds that it takes, and whether that is all the time it was given.
 local function duration(self, fault, opts)
-  local most = self.gives_up and self.gives_up - self.time or opts and opts.timeout or HANG
+  local most = self.gives_up and self.gives_up - self.clock.time or opts and opts.timeout or HANG
   self.gives_up = nil
   local takes = self.drawn.takes
   if fault == "timeout_before" or fault == "timeout_after" then
@@ -147,7 +167,7 @@ local function is_killed(self)
 end
 
 local function finish(self, event, operation, err)
-  event.answered, event.err, event.ok = self.time, err, err == nil
+  event.answered, event.err, event.ok = self.clock.time, err, err == nil
   event.retry_after = (err or operation).retry_after
   return operation, err
 end
@@ -157,8 +177,8 @@ end
 local function go(self, event, kind)
   local fault = fault_at(self, kind)
   local takes, late = duration(self, fault, event.opts)
-  local from = self.time
-  self.time = from + takes
+  local from = self.clock.time
+  pass(self, takes)
   local arrives = from + takes * self.drawn.acts_at
   if fault == "cut" or fault == "junk" then
     fault = kind == "post" and fault or "lost_after"
@@ -184,7 +204,7 @@ local function look(self, kind, opts, answer, location)
     error(KILLED, 0)
   end
   local _, err = go(self, event, kind)
-  event.answered = self.time
+  event.answered = self.clock.time
   if err then
     return finish(self, event, nil, err)
   end
@@ -241,17 +261,16 @@ end
 -- time that it is given counts from the call.
 local function hold(self, opts)
   local held = self.counts.post == 1 and self.drawn.held or 0
-  local gives_up = self.time + (opts.timeout or HANG)
-  local start_by = opts.start_by or math.huge
-  local leaves = self.time + held
-  if leaves > start_by and start_by <= gives_up then
-    self.time = math.max(self.time, start_by)
+  local now = self.clock.time
+  local gives_up, start_by = now + (opts.timeout or HANG), opts.start_by or math.huge
+  if now + held > start_by and start_by <= gives_up then
+    pass(self, math.max(0, start_by - now))
     return transport("not_started", false, true)
-  elseif leaves >= gives_up then
-    self.time = gives_up
+  elseif now + held >= gives_up then
+    pass(self, gives_up - now)
     return transport("timeout", false, true)
   end
-  self.time = leaves
+  pass(self, held)
   self.gives_up = gives_up
 end
 
@@ -327,32 +346,38 @@ end
 
 function client:sleep(seconds)
   assert(type(seconds) == "number" and seconds >= 0, "it sleeps no time")
-  self.log[#self.log + 1] = { kind = "pause", asked = self.time, answered = self.time + seconds }
-  self.time = self.time + seconds
+  local now = self.clock.time
+  self.log[#self.log + 1] = { kind = "pause", asked = now, answered = now + seconds }
+  self.clock.time = now + seconds
   return true
 end
 
 function client:now()
-  return self.time
+  return self.clock.time
 end
 
 -- ---- a run ----
 
+local BEGIN = 10000.0
+
 --- A client on a world.
 --- @param drawn table  from switches.draw
-function client.new(drawn)
-  local called = 10000.0
-  local self = setmetatable({ drawn = drawn, time = called }, client)
-  self.world = world.new(drawn, called)
+--- @param offer? string  default "vm"
+--- @param clock? table   { time =, yield = nil or fun(seconds) }, shared in a batch
+function client.new(drawn, offer, clock)
+  clock = clock or { time = BEGIN }
+  offer = offer or "vm"
+  local self = setmetatable({ drawn = drawn, clock = clock, offer = offer,
+    places = service.places(offer), world = world.new(drawn, clock.time) }, client)
   return self:again()
 end
 
 --- Begins a record: of the first call, or of another after a crash.
 function client:again()
-  self.called, self.log, self.posts = self.time, {}, {}
+  self.called, self.log, self.posts = self.clock.time, {}, {}
   self.counts = { all = 0, list = 0, document = 0, post = 0 }
   self.names, self.told = {}, {}
-  self.kill_at, self.named = nil, nil
+  self.kill_at, self.named, self.time = nil, nil, nil
   for _, op in ipairs(self.world.all) do
     op.over, op.over_known, op.ran, op.ran_known, op.seen = nil, nil, nil, nil, nil
     op.typed, op.free, op.free_first, op.taken = nil, nil, nil, nil
@@ -360,13 +385,20 @@ function client:again()
   return self
 end
 
---- The workflow tells an operation.
+--- The workflow tells an operation, and that takes time.
 function client:tell(operation)
-  self.log[#self.log + 1] = { kind = "told", asked = self.time, operation = operation,
-    answered = self.time + self.callback_takes }
-  self.time = self.time + self.callback_takes
+  note_gap(self)
+  local event = { kind = "told", asked = self.clock.time, operation = operation }
+  self.log[#self.log + 1] = event
+  pass(self, self.callback_takes)
+  event.answered = self.clock.time
   local id = type(operation) == "table" and operation.id
   self.told[#self.told + 1] = id or nil
+end
+
+--- The workflow has said its word: what is held against it is of this time.
+function client:finish()
+  self.time = self.time or self.clock.time
 end
 
 --- The truth behind an operation that the workflow names.
@@ -376,13 +408,13 @@ function client:truth(operation)
   elseif operation.model_operation then
     return operation.model_operation
   end
-  local id = operation.id or service.id_of(operation.location or "")
+  local id = operation.id or self.places.id_of[operation.location or ""]
   for _, op in ipairs(self.world.all) do
     if op.id == id then
       return op
     end
   end
-  return operation.location == service.BY_NAME and self.by_name or nil
+  return operation.location == self.places.by_name and self.by_name or nil
 end
 
 return client

@@ -1,10 +1,12 @@
 -- Whether the oracle finds what is wrong with a workflow:
 --   lua5.4 spec/model/mutate.lua [RUNS [SEED [PART PARTS]]]
--- Each of mutations.lua must be found within RUNS random runs (100000). With fewer
--- than 100000, those that are marked as rare are passed over.
+-- Each of mutations.lua must be found within RUNS runs (100000). With fewer, those
+-- that are marked as rare are passed over.
 
 package.path = "./?.lua;" .. package.path
 
+local batch = require "spec.model.batch"
+local hash = require "spec.model.hash"
 local mutant = require "spec.model.mutant"
 local mutations = require "spec.model.mutations"
 local play = require "spec.model.play"
@@ -18,15 +20,34 @@ local seed = math.tointeger(tonumber(arg[2] or 1))
 local part, parts = tonumber(arg[3] or 1), tonumber(arg[4] or 1)
 
 subject.prepare()
-local sound = require "cpp.workflow".cancel
+local sound, task = require "cpp.workflow", require "cpp.task"
+
+-- Of the mild mix, of the harsh one, or of the grid.
+local function draw(number)
+  if number % 4 == 0 then
+    return switches.draw_grid(hash.integer(number, 1) % switches.grid_size())
+  end
+  return (number % 2 == 0 and switches.draw or switches.draw_harsh)(number)
+end
+
+local function once(workflow, number)
+  return (play.once(workflow.cancel, draw(number)))
+end
+
+local function once_in_batch(workflow, number)
+  return (batch.once(workflow.cancel_all, task.sleep, number))
+end
+
+-- What is shared by the offers of a batch shows in a batch alone.
+local PLAYS = { batch = once_in_batch }
 
 -- The first run in which it is wrong and the workflow as it is is not.
-local function find(cancel)
+local function find(workflow, file)
+  local try = PLAYS[file] or once
   for i = 1, runs do
     local number = seed * 1000003 + i
-    local drawn = (i % 2 == 0 and switches.draw or switches.draw_harsh)(number)
-    local wrong = play.once(cancel, drawn)
-    if wrong and not play.once(sound, drawn) then
+    local wrong = try(workflow, number)
+    if wrong and not try(sound, number) then
       return i, wrong
     end
   end
@@ -38,7 +59,7 @@ local function try(mutation)
   local workflow, reason = mutant.load(mutation)
   local number, wrong
   if workflow then
-    number, wrong = find(workflow.cancel)
+    number, wrong = find(workflow, mutation[2])
   end
   if number then
     passed = passed + 1

@@ -22,7 +22,7 @@ return {
   { "an end counts though it was never seen running", "verdict",
     "elseif seen.ran then\n    return ended(seen)", "else\n    do return ended(seen) end" },
   { "the list is not asked for another", "verdict",
-    "and not late.loose and #maybe == 1 and one.over", "and one and one.over" },
+    "and not late.loose and #maybe == 1 and one.over", "and one and one.over", rare = true },
   { "a 200 needs no document", "verdict",
     "one and one.offered and one.state", "one and one.state" },
   { "a 200 needs no list after it", "verdict",
@@ -80,7 +80,8 @@ return {
   { "a condition has no start_by", "verdict",
     'return "post", v.start_by', 'return "post"' },
   { "a POST at the deadline", "verdict",
-    "or e.resting or now >= e.until_time or", "or e.resting or now > e.until_time + 60 or" },
+    "or e.resting or now >= e.until_time or", "or e.resting or now > e.until_time + 60 or",
+    rare = true },
   { "a refused cancel is sent again", "fault",
     "status == 408 or status == 429 or (status", "status == 408 or status == 403 or (status" },
   -- when it looks
@@ -95,4 +96,12 @@ return {
     "return self.begun >= self.until_time", "return self.begun > self.until_time + 1" },
   { "pauses grow twice as fast", "pace",
     "(now - self.since) / 10", "(now - self.since) / 5" },
+  -- batches
+  { "slots go to waiting first", "batch",
+    "return pop(self.urgent) or (self.unsent == 0 and pop(self.patient)) or nil",
+    "return pop(self.patient) or pop(self.urgent) or nil" },
+  { "a 429 slows nobody else", "batch",
+    "if err.status == 429 then", "if false then" },
+  { "slots are not counted", "batch",
+    "local job = self.free > 0 and next_job(self)", "local job = next_job(self)" },
 }

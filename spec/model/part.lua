@@ -13,9 +13,11 @@ local SPREAD = 1000003 -- between the numbers of two seeds
 local CONSISTENT = 20 -- every so many random runs, one of a consistent service,
 local CRASHED = 10 -- and a call that crashes at each of so many exchanges
 local EXCHANGES = 8
+local BATCHED = 50 -- and a batch
 
 subject.prepare()
-local cancel = subject.load(arg[1]).cancel
+local workflow = subject.load(arg[1])
+local cancel = workflow.cancel
 local seed, runs = math.tointeger(tonumber(arg[2])), math.tointeger(tonumber(arg[3]))
 local part, parts = math.tointeger(tonumber(arg[4])), math.tointeger(tonumber(arg[5]))
 local counted = tally.new()
@@ -52,5 +54,9 @@ end
 random_runs(part, runs)
 for number = part - 1, switches.grid_size() - 1, parts do
   counted:play("grid", switches.draw_grid(number), once)
+end
+-- A workflow without batches is held to the rest.
+for i = part, workflow.cancel_all and runs // BATCHED or 0, parts do
+  counted:batch(seed * SPREAD + i, workflow.cancel_all, require "cpp.task".sleep)
 end
 counted:print()

@@ -7,8 +7,8 @@ local sent = require "spec.model.oracle.sent"
 
 local play = {}
 
--- The id in the option `operation`: of what runs, or ran.
-local function operation_of(run)
+--- The id in the option `operation`: of what runs, or ran.
+function play.operation(run)
   local names, world = run.drawn.call.names, run.world
   if names == "run" then
     return (world.mine or world.old or {}).id
@@ -19,8 +19,8 @@ local function operation_of(run)
   end
 end
 
--- The options of the call, and what the oracle goes by.
-local function options_of(run, operation)
+--- The options of the call, and what the oracle goes by.
+function play.options(run, operation)
   local drawn = run.drawn
   local opts = { deadline = drawn.deadline, interval = drawn.interval,
     max_interval = drawn.max_interval, list_lag = drawn.lag_option, operation = operation }
@@ -39,7 +39,7 @@ end
 ---@return table|any result
 ---@return table|nil err
 function play.call(cancel, run, operation)
-  local opts = options_of(run, operation)
+  local opts = play.options(run, operation)
   math.randomseed(run.drawn.seed)
   return pcall(cancel, run, "contoso", "vm", opts)
 end
@@ -50,6 +50,7 @@ end
 
 --- What is wrong with a call; nil: nothing.
 function play.judge(run, good, result, err)
+  run:finish()
   if not good then
     return "raises: " .. tostring(result)
   end
@@ -65,7 +66,7 @@ end
 ---@return table|nil err
 function play.once(cancel, drawn)
   local run = client.new(drawn)
-  local good, result, err = play.call(cancel, run, operation_of(run))
+  local good, result, err = play.call(cancel, run, play.operation(run))
   return play.judge(run, good, result, err), run, good and result or nil, err
 end
 
@@ -81,13 +82,13 @@ local GAPS = { 0, 15, 200 }
 function play.crash(cancel, drawn, number)
   local run = client.new(drawn)
   run.kill_at, run.kill_after = number, drawn.seed % 2 == 0
-  local operation = operation_of(run)
+  local operation = play.operation(run)
   local good, reason = play.call(cancel, run, operation)
   if good or reason ~= client.KILLED then
     return nil
   end
   operation = run.told[#run.told] or operation
-  run.time = run.time + GAPS[drawn.seed % #GAPS + 1]
+  run.clock.time = run.clock.time + GAPS[drawn.seed % #GAPS + 1]
   run:again()
   local result, err
   good, result, err = play.call(cancel, run, operation)

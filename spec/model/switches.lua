@@ -164,13 +164,14 @@ switches.grid = {
   { "run_ends", { NEVER, 2, 45 } },
   { "next_starts", { NEVER, 0, 60 } },
   { "history", { 0, 1 } },
-  { "effect", { EFFECTS[1], EFFECTS[16], { word = 50 }, {} } },
+  { "effect", { EFFECTS[1], { word = 50 }, {} } },
   { "answer", { ANSWERS[1], ANSWERS[2], ANSWERS[4], ANSWERS[6], ANSWERS[8] } },
   { "call", { CALLS[1], CALLS[8] } },
   { "fault_at", { "post1" } },
   { "fault", { false, "lost_before", "lost_after" } },
   { "list", { "whole", "no_types", "empty" } },
   { "list_behind", { 0, 1 } },
+  { "document_behind", { 0, 1 } },
 }
 
 --- How many combinations the grid has.

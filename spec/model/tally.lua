@@ -1,5 +1,6 @@
 --- Counts what became of runs, and tells the first failures of each kind as stories.
 
+local batch = require "spec.model.batch"
 local shrink = require "spec.model.shrink"
 local story = require "spec.model.story"
 
@@ -57,6 +58,20 @@ function tally:play(group, drawn, play)
   share(self, group, result, err)
 end
 
+--- Plays a batch and counts it.
+function tally:batch(seed, cancel_all, sleep)
+  local wrong, run, result = batch.once(cancel_all, sleep, seed)
+  self:add("share\tbatch\truns")
+  if not wrong then
+    return self:add "passed"
+  end
+  self:add "failed"
+  self:add("wrong\t" .. wrong)
+  if self.counts["wrong\t" .. wrong] == 1 then
+    print(story.tell(run, wrong, result and result.outcome and result, result and result.err))
+  end
+end
+
 --- For another process: `name TAB number` lines.
 function tally:print()
   for name, number in pairs(self.counts) do
@@ -93,7 +108,7 @@ end
 
 --- For people: shares, then what is wrong and how often.
 function tally:tell()
-  for _, group in ipairs { "mild", "harsh", "consistent", "grid", "crash" } do
+  for _, group in ipairs { "mild", "harsh", "consistent", "grid", "crash", "batch" } do
     print(("%-10s %8d runs: %.2f %% results, %.2f %% unverified, may_publish unknown in %.2f %%")
       :format(group, (shares_of(self)[group] or {}).runs or 0, 100 * self:share(group, "results"),
         100 * self:share(group, "unverified"), 100 * self:share(group, "may_publish unknown")))
