@@ -219,7 +219,11 @@ release:
 	@$(LUA) .ci/release.lua $(ROCKSPEC) "$(VERSION)"
 
 ## clean      removes all that make has made
+# Nothing behind a mount goes: rm sees those of other file systems alone.
 clean:
+	@! sed 's/\\040/ /g' /proc/self/mounts 2>/dev/null | \
+		grep -F " $(CURDIR)/build/" >&2 || \
+		{ echo "this is mounted in build/, so that nothing is removed" >&2; exit 1; }
 	rm -rf --one-file-system lua_modules build dist cpp.so cpp csrc/*.o
 
 ## help       these lines
