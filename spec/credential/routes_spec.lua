@@ -270,7 +270,8 @@ describe("a federated token", function()
 
   it("that is not there, or none, is told by its file", function()
     for _, case in ipairs { { "", true, "is empty" }, { " \n", true, "is empty" },
-      { "two words", false, "holds a character" }, { "a\nb", false, "holds a line break" } } do
+      { "two words", false, "holds a character" }, { "a\nb", false, "holds a line break" },
+      { ("a"):rep(65537), false, "is longer than any" } } do
       local text, retryable, said = table.unpack(case)
       write(text)
       local client <close> = new_client(credential.environment())

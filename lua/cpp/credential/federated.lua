@@ -13,7 +13,7 @@ local function read(name)
   local file <close>, message = io.open(name, "rb")
   local text
   if file then
-    text, message = file:read(LARGEST)
+    text, message = file:read(LARGEST + 1)
   end
   return text, message
 end
@@ -28,6 +28,9 @@ local function read_assertion(name)
       :format(name), true)
   end
   local assertion, wrong = check.bearer(text, "the token in " .. name)
+  if #text > LARGEST then
+    assertion, wrong = nil, ("the token in %s is longer than any is"):format(name)
+  end
   if not assertion then
     return fault.refuse("unreadable_file", wrong)
   end
