@@ -54,8 +54,8 @@ test: packages-test lua_modules/.built
 	$(CLEAN) $(LUA) spec/run.lua $(SPECS)
 
 ## check      all that CI does: most of what follows
-STAGES = lint $(if $(UNITS),unit) test gc locale asan monkey poll valgrind oom \
-	tsan fuzz soak network offline
+STAGES = lint $(if $(UNITS),unit) test gc locale asan monkey poll gnutls \
+	valgrind oom tsan fuzz soak network offline
 check: packages-check
 	@.ci/tally $(STAGES:%="$(MAKE) %")
 
