@@ -72,20 +72,20 @@ describe("workflow.wait", function()
   it("does as Retry-After says", function()
     local service = scripted { { state = "running", retry_after = 17 }, DONE }
     assert(workflow.wait(service.client, LOCATION))
-    assert.same({ 17 }, service.slept)
+    assert.is_true(service.slept[1] >= 17 and service.slept[1] <= 18.71)
   end)
 
-  it("never waits less than a tenth of the interval", function()
+  it("never waits less than four fifths of the interval", function()
     local service = scripted { { state = "running", retry_after = 0 }, DONE }
     assert(workflow.wait(service.client, LOCATION, { interval = 20 }))
-    assert.same({ 2.0 }, service.slept)
+    assert.is_true(service.slept[1] >= 16 and service.slept[1] <= 24)
   end)
 
   for name, value in pairs { negative = -1, ["a NaN"] = 0 / 0, ["a text"] = "soon" } do
     it("ignores a Retry-After that is " .. name, function()
       local service = scripted { { state = "running", retry_after = value }, DONE }
       assert(workflow.wait(service.client, LOCATION))
-      assert.is_true(service.slept[1] >= 0.5 and service.slept[1] <= 5)
+      assert.is_true(service.slept[1] >= 4 and service.slept[1] <= 6)
     end)
   end
 
@@ -99,32 +99,44 @@ describe("workflow.wait", function()
   describe("with its backoff", function()
     local random = math.random
     before_each(function()
-      math.random = function() return 1 end -- luacheck: ignore
+      math.random = function() return 0.5 end -- luacheck: ignore
     end)
     after_each(function()
       math.random = random -- luacheck: ignore
     end)
 
-    it("doubles from interval to max_interval", function()
-      local same = { state = "running", changed = false }
-      local service = scripted { same, same, same, same, same, same, DONE }
-      assert(workflow.wait(service.client, LOCATION, { interval = 3, max_interval = 20 }))
-      assert.same({ 3.0, 6.0, 12.0, 20.0, 20.0, 20.0 }, service.slept)
+    -- The pauses after each of so many looks, the n-th of which shows a change.
+    local function pauses(looks, changes, opts)
+      local answers = {}
+      for i = 1, looks do
+        answers[i] = { state = "running", changed = i == 1 or i == changes }
+      end
+      answers[looks + 1] = DONE
+      local service = scripted(answers)
+      assert(workflow.wait(service.client, LOCATION, opts))
+      return service.slept
+    end
+
+    it("waits a tenth of the time since something changed", function()
+      local time = 0
+      for _, seconds in ipairs(pauses(40, nil, { interval = 2, max_interval = 4 })) do
+        assert.near(math.min(math.max(time / 10, 2), 4), seconds, 1e-9)
+        time = time + seconds
+      end
+      assert.is_true(time > 40)
     end)
 
     it("begins again at interval when something changed", function()
-      local same = { state = "running", changed = false }
-      local news = { state = "running", changed = true }
-      local service = scripted { news, same, same, news, same, DONE }
-      assert(workflow.wait(service.client, LOCATION))
-      assert.same({ 5.0, 10.0, 20.0, 5.0, 10.0 }, service.slept)
+      local slept = pauses(30, 30, { interval = 1, deadline = 1e4 })
+      assert.is_true(slept[29] > 1.5)
+      assert.near(1, slept[30], 1e-9)
     end)
 
-    it("may wait as little as a tenth of the interval", function()
+    it("spreads it by a fifth either way", function()
       math.random = function() return 0 end -- luacheck: ignore
-      local service = scripted { RUNNING, DONE }
-      assert(workflow.wait(service.client, LOCATION))
-      assert.same({ 0.5 }, service.slept)
+      assert.near(4, pauses(1)[1], 1e-9)
+      math.random = function() return 1 end -- luacheck: ignore
+      assert.near(6, pauses(1)[1], 1e-9)
     end)
   end)
 
@@ -178,7 +190,7 @@ describe("workflow.wait", function()
   end
 
   for name, err in pairs {
-    ["400"] = fake.http(400), ["403"] = fake.http(403), ["404"] = fake.http(404),
+    ["400"] = fake.http(400), ["403"] = fake.http(403),
     ["a foreign location"] = { kind = "origin", code = "foreign_origin", sent = false },
     ["a certificate that is not trusted"] = { kind = "transport",
       code = "tls_verification", retryable = false, sent = false },
@@ -197,6 +209,22 @@ describe("workflow.wait", function()
       assert.equal(2, #service.polled)
     end)
   end
+
+  it("takes a 404 for what is not shown yet, for as long as that may take", function()
+    local service = scripted { fake.http(404) }
+    local _, err = workflow.wait(service.client, LOCATION, { list_lag = 30 })
+    assert.same({ 404, LOCATION }, { err.status, err.location })
+    assert.is_true(service.time >= 30 and service.time < 40)
+    service = scripted { fake.http(404), RUNNING, DONE }
+    assert(workflow.wait(service.client, LOCATION))
+  end)
+
+  it("gives up where nobody ever answers, a minute after it began", function()
+    local service = scripted { fake.lost() }
+    local _, err = workflow.wait(service.client, LOCATION)
+    assert.equal("connection_lost", err.code)
+    assert.near(60, service.time, 0.01)
+  end)
 
   it("asks once more after a 401, at once", function()
     local service = scripted { fake.http(401), RUNNING, fake.http(401), DONE }
@@ -223,11 +251,11 @@ describe("workflow.wait", function()
   it("gives no exchange more time than is left, but the last", function()
     local service = scripted { { state = "running", retry_after = 50 } }
     workflow.wait(service.client, LOCATION, { deadline = 120 })
-    local timeouts = {}
     for i, poll in ipairs(service.polled) do
-      timeouts[i] = poll.opts.timeout or "own"
+      local left = 120 - poll.time
+      assert.equal(i == 3 and left or nil, poll.opts.timeout)
     end
-    assert.same({ "own", "own", 20.0, "own" }, timeouts)
+    assert.same({ 4, 120.0 }, { #service.polled, service.polled[4].time })
   end)
 
   it("passes other options to each poll", function()
@@ -301,7 +329,7 @@ describe("workflow.wait in a task", function()
   it("holds little while it sleeps, whatever a poll needed", function()
     local shared = { interval = 100 }
     local bytes = bytes_each(service(2000), 1000, function() return shared end)
-    assert.is_true(bytes < 2000, bytes)
+    assert.is_true(bytes < 3800, bytes)
   end)
 
   it("shares with others what is the same, and nothing else", function()

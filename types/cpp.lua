@@ -389,10 +389,10 @@
 ---| "no_assertion" # credential: the CI system answered, but without one
 ---| "no_identity_token" # credential: the managed identity answered, but without a token
 ---| "closed" # closed
----| "deadline" # workflow: not ended by then; the operation goes on
+---| "deadline" # workflow: not ended by then; the operation goes on, or may
 ---| "other_operation" # workflow: another one runs than was asked for; nothing was sent
 ---| "not_canceled" # workflow: the service gave the cancel up, the operation goes on
----| "unverified" # workflow: neither list nor location can tell what became of the cancel
+---| "unverified" # workflow: what can be seen does not tell what became of the cancel
 ---| string
 
 --- What went wrong. `tostring` of it is one line, without control characters
@@ -426,9 +426,9 @@
 ---@field offer? string
 --- From a workflow: what is followed, as last seen.
 ---@field operation? cpp.operation
---- From a workflow: what became of the cancel. `not_sent`: it was not sent, or
---- it was refused.
----@field cancel? "not_sent"|"accepted"|"unknown"
+--- From a workflow: what became of the cancel. `not_sent`: no request left;
+--- `refused`: the service said no.
+---@field cancel? "not_sent"|"refused"|"accepted"|"unknown"
 --- From `workflow.cancel`: its last polls.
 ---@field polls? cpp.workflow.poll[]
 --- From a workflow that ran out of time: what the last look met.

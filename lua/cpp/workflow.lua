@@ -5,10 +5,10 @@
 -- now, so a plain table with these five tests an hour's wait in no time.
 
 local batch = require "cpp.workflow.batch"
-local cancel_one = require "cpp.workflow.cancel"
-local job = require "cpp.workflow.job"
+local group = require "cpp.workflow.group"
 local options = require "cpp.workflow.options"
 local problems_of = require "cpp.workflow.problems"
+local run = require "cpp.workflow.run"
 local task = require "cpp.task"
 local wait = require "cpp.workflow.wait"
 
@@ -21,8 +21,10 @@ local workflow = {}
 --- Options of every workflow. Those of a call go to each of its calls.
 ---@class (exact) cpp.workflow.options: cpp.options
 ---@field deadline? number  seconds from the call (default 3600)
----@field interval? number  seconds at which waiting begins (default 5)
----@field max_interval? number  seconds to which it backs off (default 60)
+---@field interval? number  seconds between two looks at first (default 5)
+---@field max_interval? number  seconds to which that grows (default 60)
+--- Seconds for which lists and documents may be behind (default 120).
+---@field list_lag? number
 ---@field on_change? cpp.workflow.on_change  called when something changed
 --- Seconds for one exchange, shorter near the deadline (default: the client's).
 ---@field timeout? number
@@ -35,10 +37,14 @@ local workflow = {}
 --- Options of `workflow.cancel`.
 ---@class (exact) cpp.workflow.cancel_options: cpp.workflow.options
 ---@field operation? string  id: cancels only if this is what runs
+--- Ends with the outcome `accepted` as soon as the cancel is (default false).
+---@field no_wait? boolean
 
 --- Options of `workflow.cancel_all`.
 ---@class (exact) cpp.workflow.batch_options: cpp.workflow.options
 ---@field concurrency? integer  exchanges in flight (default 16)
+--- Ends each with the outcome `accepted` as soon as its cancel is (default false).
+---@field no_wait? boolean
 ---@field on_result? cpp.workflow.on_result  called once per target, when it has ended
 
 --- One of the offers of `workflow.cancel_all`: { publisher, offer } for short.
@@ -58,13 +64,20 @@ local workflow = {}
 
 --- What became of one offer.
 ---@class cpp.workflow.result
---- Absent in a batch, where `err` stands instead.
----@field outcome "canceled"|"nothing_to_cancel"|"too_late"|"failed"|nil
---- The one that ran; the newest one listed when there was nothing to cancel.
+--- Absent in a batch, where `err` stands instead. `accepted` with `no_wait` alone.
+---@field outcome "canceled"|"nothing_to_cancel"|"too_late"|"failed"|"accepted"|nil
+--- The one that ran; none for `nothing_to_cancel`.
 ---@field operation cpp.operation|nil
 ---@field location string|nil  that operation's own
---- Runs now because somebody started another; absent: a publish may start.
+--- Whether a publish may start; nil: nobody could tell in time, and `trouble` says
+--- why.
+---@field may_publish boolean|nil
+--- What runs now, where `may_publish` is false.
 ---@field running cpp.operation|nil
+---@field trouble string|nil
+--- What became of the cancel itself: no request left, the service said no, it said
+--- yes, or that is not known.
+---@field cancel "not_sent"|"refused"|"accepted"|"unknown"
 ---@field publisher string
 ---@field offer string
 ---@field polls cpp.workflow.poll[]  the last 16
@@ -98,51 +111,45 @@ end
 local function new_wait(client, subject, opts)
   check_client(client)
   check_subject(subject)
-  return wait.new(client, subject, opts)
+  local own, calls = options.split(options.WAIT, opts)
+  options.check_calls(client, calls)
+  return wait.new(client, subject, own, calls)
 end
 
---- Polls an operation until it has ended, or waits for a person's review.
+--- Polls an operation until it has ended, or waits for a person's review. A
+--- location that is not known yet is waited for, for `list_lag` seconds.
 --- A deadline is an error of kind `workflow`, code `deadline`, with `location`.
---- In a task of a run on the client, the polls, and with them `on_change` and the
---- client's token and trace functions, run in other tasks of that run.
 ---@param client cpp.client|table
 ---@param subject cpp.operation|string  an operation, or a location
 ---@param opts? cpp.workflow.wait_options
 ---@return cpp.operation|nil operation  `done`, unless it waits for review
 ---@return cpp.error|nil err
 function workflow.wait(client, subject, opts)
-  -- In a coroutine: asleep, a task keeps what stack it once needed.
-  local good, self = coroutine.resume(coroutine.create(new_wait), client, subject, opts)
-  if not good then
-    error(self, 2)
-  end
-  return wait.follow(self)
+  return wait.follow(level_up(pcall(new_wait, client, subject, opts)))
 end
 
 local function new_cancel(client, target, own, calls)
   check_name(target.publisher, "publisher")
   check_name(target.offer, "offer")
-  local self = job.new(client, own, calls)
-  self.publisher, self.offer, self.target = target.publisher, target.offer, target
-  self.wanted, self.operation = own.operation, nil
-  return self
+  return run.new(client, target, own, calls)
 end
 
 local function new_single(client, publisher, offer, opts)
   check_client(client)
-  local target = { publisher = publisher, offer = offer }
   local own, calls = options.split(options.CANCEL, opts)
   options.check_calls(client, calls)
-  return new_cancel(client, target, own, calls)
+  return new_cancel(client, { publisher = publisher, offer = offer }, own, calls)
 end
 
---- Cancels what runs on an offer and follows it to its end. A result always
---- means that what ran has ended; everything else is an error, whose `cancel`
---- says whether the cancel was `not_sent` (or refused), `accepted`, or `unknown`.
---- `on_change` is called first with the operation that runs, before anything is
---- sent: with its id as the option `operation`, the same call resumes a crashed
---- run. Codes of the workflow's own errors: `deadline`, `other_operation`,
---- `not_canceled`, `unverified`.
+--- Cancels what runs on an offer and says what is known of it: a result means that
+--- what ran has ended, and `may_publish` whether a publish may start; everything
+--- else is an error, whose `cancel` says what became of the cancel. It is never
+--- repeated blindly. `on_change` is called first with the operation that runs,
+--- before anything is sent: with its id as the option `operation`, the same call
+--- resumes a crashed run. Codes of the workflow's own errors: `deadline`,
+--- `other_operation`, `not_canceled`, `unverified`.
+--- With `operation` nothing else is canceled but what somebody starts within the
+--- time that the service itself takes between the look and the cancel.
 ---@param client cpp.client|table
 ---@param publisher string
 ---@param offer string
@@ -150,99 +157,94 @@ end
 ---@return cpp.workflow.result|nil result
 ---@return cpp.error|nil err
 function workflow.cancel(client, publisher, offer, opts)
-  return cancel_one(level_up(pcall(new_single, client, publisher, offer, opts)))
+  return run.follow(level_up(pcall(new_single, client, publisher, offer, opts)))
 end
+
+-- ---- many offers ----
 
 -- {"contoso", "vm"} is short for {publisher = "contoso", offer = "vm"}.
 local function split_target(target)
-  local rest = options.merge(target, {})
-  rest.publisher, rest.offer, rest[1], rest[2] = nil, nil, nil, nil
-  local own, calls = options.split({ operation = options.CANCEL.operation }, rest)
-  return own.operation, calls
-end
-
-local function new_in_batch(shared, target, own, calls)
   if type(target) ~= "table" then
     error("a target must be a table", 0)
   end
-  local wanted, own_calls = split_target(target)
-  options.check_calls(shared.client, own_calls)
-  local publisher, offer = target.publisher or target[1], target.offer or target[2]
-  local self = new_cancel(shared.client, { publisher = publisher, offer = offer },
-    options.merge(own, { operation = wanted }), options.merge(calls, own_calls))
-  self.target, self.batch, self.unsent = target, shared, true
+  local rest = options.merge(target, {})
+  rest.publisher, rest.offer, rest[1], rest[2] = nil, nil, nil, nil
+  local own, calls = options.split(options.TARGET, rest)
+  return { publisher = target.publisher or target[1], offer = target.offer or target[2] },
+    own, calls
+end
+
+local function new_in_batch(shared, client, target, own, calls)
+  local name, of_target, own_calls = split_target(target)
+  options.check_calls(client, own_calls)
+  local self = new_cancel(client, name, options.merge(own, of_target),
+    options.merge(calls, own_calls))
+  self.target, self.batch, self.shared, self.is_first = target, shared, shared, true
   return self
+end
+
+local function check_array(targets)
+  if type(targets) ~= "table" then
+    error("targets must be an array", 0)
+  end
+  local count = 0
+  for key in pairs(targets) do
+    count = count + 1
+    if math.type(key) ~= "integer" or key < 1 then
+      error("targets must be an array", 0)
+    end
+  end
+  if count ~= #targets or targets[count + 1] ~= nil then
+    error("targets must be an array without holes", 0)
+  end
+end
+
+-- One cancel at a time can run on an offer, and each would see the other's.
+local function check_twice(jobs)
+  local seen = {}
+  for i, job in ipairs(jobs) do
+    local name = ("%q %q"):format(job.publisher, job.offer)
+    if seen[name] then
+      error(("targets %d and %d are the same offer: %s/%s"):format(seen[name], i,
+        job.publisher, job.offer), 0)
+    end
+    seen[name] = i
+  end
 end
 
 local function new_batch(client, targets, opts)
   check_client(client)
-  if type(targets) ~= "table" then
-    error("targets must be an array", 0)
-  end
+  check_array(targets)
   local own, calls = options.split(options.CANCEL_ALL, opts)
   options.check_calls(client, calls)
-  local shared, jobs = batch.new(client, own.concurrency, #targets), {}
+  local shared, jobs = batch.new(own.concurrency, #targets), {}
   for i, target in ipairs(targets) do
-    jobs[i] = new_in_batch(shared, target, own, calls)
+    jobs[i] = new_in_batch(shared, client, target, own, calls)
   end
-  return jobs
+  check_twice(jobs)
+  return jobs, own.on_result
 end
 
-local function cancel_in_batch(self)
-  local result, err = cancel_one(self)
-  self.batch:stand_aside(self)
-  if err then
-    result = self:fields()
-    result.err = err
-  end
-  return result
-end
-
--- At once: the others may take minutes more.
-local function tell_result(self, result)
-  if self.on_result then
-    self.on_result(result, self.target)
-  end
-end
-
--- Tasks of their own, not task.map: wrong use in one of them is to be raised.
-local function cancel_jobs(jobs)
-  local results, left, caller = {}, #jobs, coroutine.running()
-  for i, one in ipairs(jobs) do
-    task.spawn(function()
-      results[i] = cancel_in_batch(one)
-      tell_result(one, results[i])
-      left = left - 1
-      if left == 0 then
-        task.wake(caller)
-      end
-    end)
-  end
-  if left > 0 then
-    task.park()
-  end
-  return results
-end
-
---- Cancels on many offers at once, as `workflow.cancel` does on each. Every
---- cancel is sent before any exchange is spent on waiting, waits hold no
+--- Cancels on many offers at once, as `workflow.cancel` does on each. Every first
+--- try comes before any exchange is spent on waiting, waits and callbacks hold no
 --- exchange, and one 429 slows all. In a task of a run on the same client the
 --- jobs are tasks of that run; elsewhere a run is made for them.
 --- `on_result` is called once for each target, as soon as it has ended, well or in
 --- an error, with the very table that is returned for it. It and `on_change` may
 --- call the client and sleep: the others go on meanwhile, and only the return
---- waits for that. What they raise ends the run, and with it the batch, and is
---- raised again; what was sent goes on at the service.
+--- waits for that. What they raise ends the batch and is raised again, and closing
+--- the coroutine that called ends it too: what was sent goes on at the service.
+--- A hole among the targets and the same offer twice raise.
 ---@param client cpp.client|table
 ---@param targets cpp.workflow.target[]
 ---@param opts? cpp.workflow.batch_options  `deadline` counts from this call
 ---@return cpp.workflow.result[]  one per target, in the same order
 function workflow.cancel_all(client, targets, opts)
-  local jobs = level_up(pcall(new_batch, client, targets, opts))
+  local jobs, on_result = level_up(pcall(new_batch, client, targets, opts))
   if task.running(client) then
-    return cancel_jobs(jobs)
+    return group.follow(jobs, on_result)
   end
-  return task.run(client, cancel_jobs, jobs)
+  return task.run(client, group.follow, jobs, on_result)
 end
 
 --- The error messages of an operation's steps, then of the operation itself, as

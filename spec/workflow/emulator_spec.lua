@@ -6,7 +6,7 @@ local emulator = require "cpp.emulator"
 local credential = require "cpp.credential"
 local workflow = require "cpp.workflow"
 
-local PACE = { interval = 0.02, max_interval = 0.1, deadline = 60,
+local PACE = { interval = 0.02, max_interval = 0.1, list_lag = 0.3, deadline = 60,
   notification_emails = "a@example.com" }
 
 local function with(fields)
@@ -118,7 +118,7 @@ describe("over the emulator", function()
         end })
         local result = assert(workflow.cancel(client, "contoso", "vm",
           with { operation = id }))
-        assert.same({ "canceled", id, 1 },
+        assert.same({ "canceled", id, 2 },
           { result.outcome, result.operation.id, portal:ledger().cancels })
       end)
   end)
@@ -159,10 +159,18 @@ describe("over the emulator", function()
     use({ offers = offers, faults = faults }, function(portal, client)
       local results = workflow.cancel_all(client, targets, with { concurrency = 64 })
       local ledger = portal:ledger()
+      local canceled = 0
       for i, result in ipairs(results) do
-        assert.equal("canceled", result.outcome or tostring(result.err))
-        assert.equal(1, ledger.offers["contoso/vm-" .. i].acted)
+        local acted = ledger.offers["contoso/vm-" .. i].acted
+        if result.outcome then
+          canceled = canceled + 1
+          assert.same({ "canceled", 1 }, { result.outcome, acted })
+        else
+          assert.equal("unverified", result.err.code)
+          assert.is_true(acted <= 1)
+        end
       end
+      assert.is_true(canceled > 50, canceled)
     end)
   end)
 

@@ -64,7 +64,7 @@ describe("a workflow's option that its calls do not know", function()
 
   it("is nobody's business where the client is closed", function()
     client:close()
-    local _, err = workflow.wait(client, LOCATION, { timout = 1 })
+    local _, err = workflow.wait(client, LOCATION, { timeout = "soon" })
     assert.equal("closed", err.kind)
   end)
 end)

@@ -24,6 +24,7 @@ local arguments = {}
 ---@field emails string[]
 ---@field deadline number|nil
 ---@field interval number|nil
+---@field list_lag number|nil
 ---@field concurrency integer|nil
 ---@field endpoint string|nil
 ---@field ca_file string|nil
@@ -120,6 +121,8 @@ local function add_pace(command, own)
     .. "(default: 3600)."):argname "SECONDS":convert(of("--deadline", to_seconds))
   own[#own + 1] = command:option("--interval", "Begin to ask at such intervals "
     .. "(default: 5)."):argname "SECONDS":convert(of("--interval", to_pace))
+  own[#own + 1] = command:option("--list-lag", "What the service shows may be so old "
+    .. "(default: 120)."):argname "SECONDS":convert(of("--list-lag", to_seconds))
 end
 
 local function new_command(parser, name, summary, description, epilog)

@@ -82,7 +82,7 @@ local function complain(session, target, result)
   local state = report.cancel_state(result.err, target.refused)
   session:complain(facts.name(target), result.err)
   session.console:note(("%s: %s"):format(facts.name(target), state))
-  if result.err.cancel ~= "not_sent" then
+  if result.err.cancel == "accepted" or result.err.cancel == "unknown" then
     target.ran, target.told = target.ran or result.err.operation, nil
     tell_how_to_go_on(session, target)
   end
@@ -152,7 +152,7 @@ end
 
 local function options_of(given)
   return {
-    deadline = given.deadline, interval = given.interval,
+    deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
     notification_emails = #given.emails > 0 and given.emails or nil,
   }
 end

@@ -16,7 +16,8 @@ local function what_next(result)
   if result.running then
     return ("; now %s runs"):format(text.clean(result.running.id))
   end
-  return "; a publish may start"
+  return result.may_publish and "; a publish may start"
+    or "; whether a publish may start is not known"
 end
 
 local function describe(operation)
@@ -27,19 +28,8 @@ local function describe(operation)
   return (" (%s %s)"):format(kind, text.clean(operation.id))
 end
 
--- What ended before the cancel is not what it acted upon.
-local function describe_last(operation)
-  if not operation or not operation.id then
-    return ""
-  end
-  return (" (the last: %s, %s)"):format(describe(operation):match "^ %((.*)%)$",
-    facts.state(operation))
-end
-
 local function describe_subject(result)
-  if result.outcome == "nothing_to_cancel" then
-    return describe_last(result.operation)
-  elseif result.outcome == "accepted" and not result.operation.id then
+  if result.outcome == "accepted" and not result.operation.id then
     return ", but nothing was seen running"
   end
   return describe(result.operation)
@@ -55,7 +45,8 @@ function report.cancel(result)
 end
 
 local CANCEL = {
-  not_sent = "no cancel was sent", accepted = "the cancel was accepted",
+  not_sent = "no cancel was sent", refused = "the cancel was refused",
+  accepted = "the cancel was accepted",
   unknown = "whether the cancel arrived is not known",
 }
 
@@ -64,7 +55,7 @@ local CANCEL = {
 ---@param refused integer|nil  HTTP status of the answer that refused it
 ---@return string
 function report.cancel_state(err, refused)
-  if err.cancel == "not_sent" and refused then
+  if err.cancel == "refused" and refused then
     return ("the cancel was refused with HTTP %d"):format(refused)
   end
   return CANCEL[err.cancel] or ""

@@ -1,9 +1,9 @@
 --- What is known of one offer on which a cancel is under way.
 
 local facts = require "cpp.cli.facts"
-local job = require "cpp.workflow.job"
+local fault = require "cpp.workflow.fault"
 local lines = require "cpp.cli.lines"
-local ran = require "cpp.workflow.ran"
+local words = require "cpp.workflow.words"
 
 ---@class cpp.cli.target
 ---@field publisher string
@@ -53,7 +53,12 @@ local function does_lead(session, answer)
   if operation then
     return not operation.done
   end
-  return not job.is_lost(err)
+  return not fault.is_lost(err)
+end
+
+local function is_being_canceled(operation)
+  local word = words.of(operation, "cancellationRequestState")
+  return word ~= nil and word ~= "cancancel"
 end
 
 --- Learns from what the workflow tells. A run that crashed may have sent the cancel:
@@ -67,7 +72,7 @@ function target:hear(session, operation)
     self.leads = not self.ran and does_lead(session, operation)
     session.progress:change(row)
   else
-    self.ran, row.accepted = operation, row.accepted or ran.is_being_canceled(operation)
+    self.ran, row.accepted = operation, row.accepted or is_being_canceled(operation)
     session.progress:change(row, operation)
   end
 end

@@ -1,7 +1,7 @@
 --- Failures of exchanges that a workflow tries to get over until its deadline. They
 -- are told at once: nobody is to wait for the deadline in the dark.
 
-local job = require "cpp.workflow.job"
+local fault = require "cpp.workflow.fault"
 local text = require "cpp.text"
 
 local trouble = {}
@@ -36,7 +36,7 @@ function trouble.of(event)
   if code and PASSING[code] then
     return { kind = "transport", code = code, status = status,
       message = ("no answer from %s: %s"):format(origin(event.url), code:gsub("_", " ")) }
-  elseif status and job.is_passing { status = status } then
+  elseif status and fault.is_passing { status = status } then
     return { kind = "http", code = code or ("http_" .. status), status = status,
       request_id = event.request_id,
       message = ("HTTP %d from %s"):format(status, origin(event.url)) }

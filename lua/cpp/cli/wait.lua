@@ -24,7 +24,7 @@ end
 local function options_of(session, row, location)
   local given = session.given
   return {
-    deadline = given.deadline, interval = given.interval,
+    deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
     trace = session:listener(function() return row.label end, { location = location }),
     through_review = given.through_review or given.wanted == "canceled",
     on_change = function(operation)

@@ -1,76 +1,105 @@
---- What the jobs of one cancel_all share: slots for exchanges, the pace that a
+--- What the jobs of one cancel_all share: slots for exchanges, the pause that a
 -- 429 asks for, and refusals of credentials.
 
-local queue = require "cpp.task.queue"
+local fault = require "cpp.workflow.fault"
 local task = require "cpp.task"
 
+---@class cpp.workflow.batch
+---@field free integer  slots
+---@field unsent integer  jobs whose first try is not over
+---@field not_before number  until then nobody asks
+---@field refusals table<any, cpp.error>  by the token function that was refused
+---@field urgent table  jobs that wait for a slot for their first try
+---@field patient table  the others
 local batch = {}
 batch.__index = batch
 
---- @param client table
---- @param concurrency integer  exchanges in flight
---- @param jobs integer         how many have a cancel to send
-function batch.new(client, concurrency, jobs)
-  return setmetatable({
-    client = client, free = concurrency, unsent = jobs, resume_at = -math.huge,
-    urgent = queue.new(), patient = queue.new(), refusals = {},
-  }, batch)
+-- First in, first out.
+local function new_queue()
+  return { first = 1, last = 0 }
 end
 
--- Who gets the next slot: every cancel is sent before any slot goes to waiting.
-local function next_task(self)
-  return self.urgent:pop() or (self.unsent == 0 and self.patient:pop()) or nil
+local function push(queue, job)
+  queue.last = queue.last + 1
+  queue[queue.last] = job
+end
+
+local function pop(queue)
+  local job = queue[queue.first]
+  if job then
+    queue[queue.first] = nil
+    queue.first = queue.first + 1
+  end
+  return job
+end
+
+---@param concurrency integer  exchanges in flight
+---@param jobs integer  how many have a first try to make
+---@return cpp.workflow.batch
+function batch.new(concurrency, jobs)
+  return setmetatable({ free = concurrency, unsent = jobs, not_before = -math.huge,
+    refusals = {}, urgent = new_queue(), patient = new_queue() }, batch)
+end
+
+-- Every first try comes before any slot goes to waiting.
+local function next_job(self)
+  return pop(self.urgent) or (self.unsent == 0 and pop(self.patient)) or nil
 end
 
 local function hand_out(self)
-  local thread = self.free > 0 and next_task(self)
-  while thread do
-    self.free = self.free - 1
-    task.wake(thread)
-    thread = self.free > 0 and next_task(self)
+  local job = self.free > 0 and next_job(self)
+  while job do
+    self.free, job.has_slot = self.free - 1, true
+    if job.waiting then
+      task.wake(job.waiting)
+      job.waiting = nil
+    end
+    job = self.free > 0 and next_job(self)
   end
 end
 
-local function take_slot(self, urgent)
-  local waiting = urgent and self.urgent or self.patient
-  waiting:push((coroutine.running()))
+--- Takes a slot, unless the job has one.
+---@return boolean waited  time has passed meanwhile
+function batch:enter(job)
+  if job.has_slot then
+    return false
+  end
+  push(job.is_first and self.urgent or self.patient, job)
   hand_out(self)
+  if job.has_slot then
+    return false
+  end
+  job.waiting = coroutine.running()
   task.park()
+  return true
 end
 
-local function leave_slot(self)
-  self.free = self.free + 1
-  hand_out(self)
-end
-
--- After a 429 nobody asks until it is over. The pause holds no slot, and the
--- last look at a job's deadline is not put off.
-local function slow_down(self, job)
-  local now = self.client:now()
-  local left = math.min(self.resume_at, job.until_time) - now
-  if left > 0 then
-    local _, err = task.sleep(left)
-    return err
+--- Gives it back.
+function batch:leave(job)
+  if job.has_slot then
+    self.free, job.has_slot = self.free + 1, false
+    hand_out(self)
   end
 end
 
-local function must_wait(self, job)
-  local now = self.client:now()
-  return now < self.resume_at and now < job.until_time
+--- A job whose first try is over, or that waits, keeps no other waiting.
+function batch:stand_aside(job)
+  self:leave(job)
+  if job.is_first then
+    self.unsent, job.is_first = self.unsent - 1, false
+    hand_out(self)
+  end
 end
 
-local function enter(self, job, urgent)
-  repeat
-    local err = slow_down(self, job)
-    if err then
-      return err
-    end
-    take_slot(self, urgent)
-    local early = must_wait(self, job)
-    if early then
-      leave_slot(self)
-    end
-  until not early
+--- Calls a job's callback, which may take long: meanwhile the job holds no slot and
+--- keeps nobody waiting.
+function batch:call_back(job, callback, ...)
+  local was_first = job.is_first
+  self:stand_aside(job)
+  callback(...)
+  if was_first then
+    self.unsent, job.is_first = self.unsent + 1, true
+  end
 end
 
 -- The token function that a job's calls use.
@@ -78,44 +107,27 @@ local function credential_of(job)
   return job.calls.token or "the client's"
 end
 
-local function heed(self, job, err)
+--- After a credential was refused once, no other job tries to log in with it.
+---@return cpp.error|nil
+function batch:refusal(job)
+  return self.refusals[credential_of(job)]
+end
+
+-- Seconds for which a 429 holds all, at least.
+local function seconds_of(job, err)
+  local asked = err.retry_after
+  local is_sensible = type(asked) == "number" and asked > 0 and asked < math.huge
+  return is_sensible and asked or job.options.interval
+end
+
+--- Takes note of an error that concerns all.
+---@param err cpp.error|table
+---@param now number
+function batch:heed(job, err, now)
   if err.status == 429 then
-    local seconds = math.max(err.retry_after or job.interval, job.interval / 10)
-    self.resume_at = math.max(self.resume_at, self.client:now() + seconds)
-  elseif err.kind == "credential" and not job.is_passing(err) then
+    self.not_before = math.max(self.not_before, now + seconds_of(job, err))
+  elseif err.kind == "credential" and not fault.is_passing(err) then
     self.refusals[credential_of(job)] = err
-  end
-end
-
-local function guarded(self, job, method, exchange, what)
-  local refusal = self.refusals[credential_of(job)]
-  if refusal then
-    return nil, refusal
-  end
-  return exchange(job, method, what)
-end
-
---- Passes one exchange of a job: `exchange(job, method, what)` in a slot. After
--- a credential was refused once, no other job tries to log in with it.
-function batch:pass(job, method, exchange, what)
-  local closed = enter(self, job, job.unsent or method == "cancel")
-  if closed then
-    return nil, closed
-  end
-  local answer, err = guarded(self, job, method, exchange, what)
-  leave_slot(self)
-  if err then
-    heed(self, job, err)
-  end
-  return answer, err
-end
-
---- A job that has sent its cancel, has ended or pauses keeps no other waiting.
-function batch:stand_aside(job)
-  if job.unsent then
-    job.unsent = false
-    self.unsent = self.unsent - 1
-    hand_out(self)
   end
 end
 

@@ -1,7 +1,7 @@
 --- Splits a workflow's options into its own, checked, and those of its calls,
 -- which the client checks.
 
-local is_closed = require "cpp.task.closed"
+local nearest = require "cpp.nearest"
 
 local options = {}
 
@@ -33,20 +33,33 @@ local PACE = {
   deadline = { is_seconds, 3600 },
   interval = { is_positive, 5 },
   max_interval = { is_positive, 60 },
+  list_lag = { is_seconds, 120 },
   on_change = { is_function },
 }
 
-local function with(fields)
-  for name, rule in pairs(PACE) do
+local function with(base, fields)
+  for name, rule in pairs(base) do
     fields[name] = rule
   end
   return fields
 end
 
 -- What each workflow knows: name -> { check, default }.
-options.WAIT = with { through_review = { is_boolean, false } }
-options.CANCEL = with { operation = { is_id } }
-options.CANCEL_ALL = with { concurrency = { is_count, 16 }, on_result = { is_function } }
+options.WAIT = with(PACE, { through_review = { is_boolean, false } })
+options.CANCEL = with(PACE, { operation = { is_id }, no_wait = { is_boolean, false } })
+options.CANCEL_ALL = with(PACE, { no_wait = { is_boolean, false },
+  concurrency = { is_count, 16 }, on_result = { is_function } })
+-- Of one offer of a batch.
+options.TARGET = { operation = { is_id } }
+
+-- Those of a call, for hints. A spec holds them against the annotations.
+options.CALL = { "endpoint", "token", "api_version", "notification_emails", "if_match",
+  "timeout", "connect_timeout", "headers", "user_agent", "client_request_id", "ca_file",
+  "ca_path", "proxy", "http_version", "max_body", "trace" }
+
+-- A workflow over a dry run would wait for what never was; and when its requests
+-- must begin it says itself.
+local SINGLE = { dry_run = true, start_by = true }
 
 local function check(name, value, rule)
   local good, expected = rule[1](value)
@@ -59,12 +72,27 @@ local function check(name, value, rule)
   end
 end
 
--- A dry run sends nothing: a workflow over it would wait for what never was.
-local function refuse_dry_run(name)
-  if name == "dry_run" then
-    error("option 'dry_run' is for single calls, not for a workflow", 0)
+-- ---- misspelt names ----
+
+local CALL = {}
+for _, name in ipairs(options.CALL) do
+  CALL[name] = true
+end
+
+-- One that is far from all is left to the client: a plain table may know it.
+local function check_name(name, known)
+  if type(name) ~= "string" then
+    error("options are named by strings, not by a " .. type(name), 0)
+  elseif SINGLE[name] then
+    error(("option '%s' is for single calls, not for a workflow"):format(name), 0)
+  end
+  local best = not CALL[name] and nearest(name, options.merge(CALL, known))
+  if best then
+    error(("unknown option '%s' (did you mean '%s'?)"):format(name, best), 0)
   end
 end
+
+-- ---- splitting ----
 
 local function defaults(known)
   local own = {}
@@ -77,19 +105,20 @@ end
 -- One for all the jobs whose calls have no options.
 local NONE = {}
 
---- Raises, naming the option, where one of the workflow's own is impossible.
----@param known table  options.WAIT, CANCEL or CANCEL_ALL
+--- Raises, naming the option, where one of the workflow's own is impossible, or
+--- where one is misspelt.
+---@param known table  options.WAIT, CANCEL, CANCEL_ALL or TARGET
 ---@param given table|nil
 ---@return table own  with defaults
 ---@return table calls  the rest, not to be changed
 function options.split(known, given)
   local own, calls = defaults(known), NONE
   for name, value in pairs(given or {}) do
-    refuse_dry_run(name)
     if known[name] then
       check(name, value, known[name])
       own[name] = value
     else
+      check_name(name, known)
       calls = calls ~= NONE and calls or {}
       calls[name] = value
     end
@@ -103,7 +132,7 @@ end
 ---@param client cpp.client|table
 ---@param calls table  from options.split
 function options.check_calls(client, calls)
-  if type(client) ~= "userdata" or is_closed(client) or next(calls) == nil then
+  if type(client) ~= "userdata" or client:closed() or next(calls) == nil then
     return
   end
   local good, message = pcall(client.poll, client, "/",

@@ -22,7 +22,7 @@ end
 
 --- Options of a job's next exchange, whose event will tell which of its kind it was,
 -- and how long and why the workflow waited before it.
----@param job cpp.job
+---@param job cpp.workflow.job
 ---@param method "cancel"|"poll"|"operations"
 ---@param calls table
 ---@return table calls

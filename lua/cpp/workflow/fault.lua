@@ -1,0 +1,66 @@
+--- What an exchange's error means: whether it may pass, and what it says of the
+-- request.
+
+local fault = {}
+
+--- Whether the same question may be answered later. What the service refused
+--- for a reason (400, 403, 404, …) will not be (documented by Microsoft).
+---@param err cpp.error|table
+---@return boolean
+function fault.is_passing(err)
+  local status = err.status
+  if status == 408 or status == 429 or (status and status >= 500) then
+    return true
+  elseif err.kind == "transport" then
+    return err.retryable ~= false
+  end
+  return err.kind == "credential" and err.retryable == true
+end
+
+--- Whether the service answered. A token endpoint's or a proxy's word is not its.
+---@param err cpp.error|table
+---@return boolean
+function fault.is_answer(err)
+  return err.status ~= nil and err.kind ~= "credential" and err.code ~= "proxy_refused"
+end
+
+--- Whether the service rejected the token. A fresh one may do.
+---@param err cpp.error|table
+---@return boolean
+function fault.is_rejection(err)
+  return err.status == 401 and fault.is_answer(err)
+end
+
+--- Whether a location leads nowhere, or where the token must not go.
+---@param err cpp.error|table
+---@return boolean
+function fault.is_lost(err)
+  return err.kind == "origin" or err.code == "no_location" or err.status == 404
+end
+
+-- The request provably never left.
+local function is_unsent(err)
+  return err.sent == false or err.kind == "credential" or err.kind == "origin"
+end
+
+-- The service said no. 408 and 5xx may come from a gateway that gave up on a
+-- service that went on.
+local function is_refused(err)
+  local status = err.status
+  return status ~= nil and status >= 300 and status < 500 and status ~= 408
+end
+
+--- What became of a cancel that was answered with an error. A 202 cut in its body
+--- is accepted.
+---@param err cpp.error|table
+---@return "not_sent"|"refused"|"accepted"|"unknown"
+function fault.fate(err)
+  if is_unsent(err) then
+    return "not_sent"
+  elseif err.status == 202 then
+    return "accepted"
+  end
+  return is_refused(err) and "refused" or "unknown"
+end
+
+return fault
