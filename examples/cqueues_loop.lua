@@ -19,7 +19,8 @@ for _, offer in ipairs(offers) do
   loop:wrap(function()
     local result, err = workflow.cancel(client, publisher, offer)
     print(("%s/%s: %s"):format(publisher, offer, result and result.outcome or err))
-    all_well = all_well and result ~= nil and result.outcome == "canceled"
+    local outcome = result and result.outcome
+    all_well = all_well and (outcome == "canceled" or outcome == "nothing_to_cancel")
     left = left - 1
   end)
 end

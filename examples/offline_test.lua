@@ -38,6 +38,7 @@ local portal <close> = assert(emulator.start {
   faults = { { on = "cancel", drop = "after" } },  -- the first answer gets lost
 })
 local client <close> = cpp.client { endpoint = portal.endpoint, token = portal.token }
-assert(stop(client, "contoso", "vm", { interval = 0.05 }) == "vm is stopped: too_late")
+local options = { interval = 0.05, list_lag = 1.2 } -- seconds of ours
+assert(stop(client, "contoso", "vm", options) == "vm is stopped: too_late")
 assert(portal:ledger().acted == 1)
 print "all well"

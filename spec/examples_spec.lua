@@ -329,6 +329,14 @@ for _, module in ipairs { "cqueues", "luv" } do
         ("lua5.4 -e 'require %q'"):format(module))
     end)
 
+    test("takes it for well where nothing runs", function()
+      local output, status = run(("lua5.4 -e '%s' examples/%s contoso %s"):format(
+        'require "cpp.workflow.options".CANCEL.list_lag[2] = 0.1', name,
+        new_offer { running = false, history = { {} } }))
+      assert.matches(": nothing_to_cancel\n", output)
+      assert.equal(0, status)
+    end)
+
     test("tells what failed", function()
       local first, second = new_offer(), new_offer { too_late = true }
       local output, status = example(("%s contoso %s %s"):format(name, first, second))
@@ -465,7 +473,7 @@ describe("step.sh", function()
       function()
         local offer = new_offer(settings)
         local names = { OFFER = offer, LOCATION = location(offer) }
-        local output, ended = run(("sh examples/step.sh %s --interval 0.02")
+        local output, ended = run(("sh examples/step.sh %s --interval 0.02 --list-lag 0.1")
           :format(words:gsub("%$(%u+)", names)))
         assert.matches(said:gsub("%$(%u+)", names), output, nil, true)
         assert.equal(expected or 0, ended, output)

@@ -4,5 +4,6 @@
 ---@diagnostic disable: undefined-global
 local publisher, offer = ...
 local result, err = cpp.cancel(publisher, offer)
-print(("%s/%s: %s"):format(publisher, offer, result and result.outcome or err))
-return result ~= nil and result.outcome == "canceled"
+local outcome = result and result.outcome
+print(("%s/%s: %s"):format(publisher, offer, outcome or err))
+return outcome == "canceled" or outcome == "nothing_to_cancel"

@@ -149,6 +149,14 @@ local function fail_round(run, worker, object, message)
   workers.dismiss(run, object)
 end
 
+local function forget_closed(run)
+  for thread in pairs(run.tasks) do
+    if coroutine.status(thread) == "dead" then
+      run.tasks[thread] = nil
+    end
+  end
+end
+
 -- Takes what coroutine.resume returned. A task that yields anything else than
 -- PARKED only gives the others a turn.
 local function settle(run, thread, good, ...)
@@ -161,6 +169,7 @@ local function settle(run, thread, good, ...)
     run.tasks[thread] = nil
     if thread == run.main then
       run.results = table.pack(...)
+      forget_closed(run)
     end
   elseif ... ~= PARKED then
     run.ready:push(thread)
@@ -182,14 +191,6 @@ local function begin_round(run, object)
     local worker = workers.lend(run, object)
     run_of[worker] = run
     settle(run, worker, coroutine.resume(worker, run, object))
-  end
-end
-
-local function forget_closed(run)
-  for thread in pairs(run.tasks) do
-    if coroutine.status(thread) == "dead" then
-      run.tasks[thread] = nil
-    end
   end
 end
 
