@@ -17,6 +17,8 @@ local function cancel_then_publish(client, publisher, offer)
     return nil, "not published: " .. result.outcome
   elseif result.running then
     return nil, "not published: somebody else started " .. tostring(result.running)
+  elseif not result.may_publish then
+    return nil, "not published: " .. result.trouble
   end
   return publish(publisher, offer)
 end
