@@ -65,6 +65,7 @@ local FINAL = { canceled = true, succeeded = true, failed = true }
 ---@field list cpp.workflow.list|nil  the newest
 ---@field late cpp.workflow.list|nil  the first asked `lag` after the POST's answer
 ---@field listed boolean|nil  some list showed an operation
+---@field loose boolean|nil  some list showed one without an id, which is no cancel's
 ---@field cancel "not_sent"|"refused"|"accepted"|"unknown"
 ---@field sent number|nil  when the first POST that may have arrived was asked
 ---@field back number|nil  when the last one was answered
@@ -244,6 +245,7 @@ function evidence.list(e, items, asked, answered)
     add_item(e, list, item)
   end
   e.list, e.listed = list, e.listed or list.any or list.loose
+  e.loose = e.loose or list.loose
   if e.back and asked >= e.back + e.lag then
     e.late = e.late or list
   end
@@ -308,7 +310,9 @@ local function note_idle_post(e, err, fate)
     return
   end
   e.cancel = fate == "refused" and fate or e.cancel
-  e.tries = {}
+  for target, try in pairs(e.tries) do
+    e.tries[target] = try.lost and try or nil
+  end
   if not passes then
     e.fatal = err
   end

@@ -48,10 +48,16 @@ local function is_news(self, seen)
   return told == nil or (self.sent ~= nil and told ~= seen.news)
 end
 
+-- Nothing comes between a look and the POST that it allows: what changed is told
+-- after that.
+local function is_repeated_next(self)
+  return self.sent ~= nil and verdict.next(self, self.client:now()) == "post"
+end
+
 -- Time passes with that: before the POST the look is made anew.
 local function tell(self)
   local seen = self.on_change and verdict.focus(self)
-  if not seen or not is_news(self, seen) then
+  if not seen or not is_news(self, seen) or is_repeated_next(self) then
     return
   end
   self.told[seen] = seen.news

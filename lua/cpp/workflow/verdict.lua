@@ -199,7 +199,7 @@ end
 local function canceled_place(e, maybe)
   local seen = named(e)
   local is_it = seen and seen.over and seen.ran and seen.state == "canceled"
-    and (#maybe == 0 or (#maybe == 1 and maybe[1] == seen))
+    and not e.loose and (#maybe == 0 or (#maybe == 1 and maybe[1] == seen))
   return is_it and seen or nil
 end
 
