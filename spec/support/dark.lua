@@ -97,9 +97,12 @@ if not dark then
   os.exit(1)
 end
 local port = dark:getsockname().port
+-- luv dumps a function that it is given, and frees the dump before it has read it; a
+-- string is held here.
+local serving, filling = string.dump(serve), string.dump(fill)
 if not tonumber(arg[2]) then
-  uv.new_thread(serve, arg[2], port)
+  uv.new_thread(serving, arg[2], port)
 end
-uv.new_thread(fill, arg[1], port)
+uv.new_thread(filling, arg[1], port)
 io.read "a"
 os.exit(true, false)
