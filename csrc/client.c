@@ -202,7 +202,7 @@ static int events(lua_State *L) {
 static int timeout(lua_State *L) {
   struct client *c = client_own(L);
   double next = fmin(c->curl_deadline, c->request_deadline);
-  if (c->ended.first || (c->closed && c->calls > 0))
+  if (c->ended.first || c->kicked || (c->closed && c->calls > 0))
     lua_pushnumber(L, 0);
   else if (c->closed || (isinf(next) && next > 0))
     lua_pushnil(L);
@@ -217,7 +217,16 @@ static int step(lua_State *L) {
   double seconds = lua_isnoneornil(L, 2) ? 0 : check_duration(L, 2, "seconds");
   if (c->closed)
     return 0;
-  engine_step(L, c, c->ended.first ? 0 : seconds);
+  engine_step(L, c, c->ended.first || c->kicked ? 0 : seconds);
+  return 0;
+}
+
+/* client:wake(): whoever sleeps on the descriptor goes on, and so does the next
+ * step that would wait; for policy that has made something ready itself */
+static int wake(lua_State *L) {
+  struct client *c = client_own(L);
+  c->kicked = true;
+  engine_wake(c);
   return 0;
 }
 
@@ -285,10 +294,12 @@ void client_register(lua_State *L) {
                                   {"__tostring", to_string},
                                   {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"now", now},         {"pollfd", pollfd}, {"events", events},
-      {"timeout", timeout}, {"step", step},     {"finished", finished},
-      {"wait", swap_wait},  {"option", option}, {"close", close_client},
-      {"closed", closed},   {NULL, NULL}};
+      {"now", now},       {"pollfd", pollfd},
+      {"events", events}, {"timeout", timeout},
+      {"step", step},     {"finished", finished},
+      {"wake", wake},     {"wait", swap_wait},
+      {"option", option}, {"close", close_client},
+      {"closed", closed}, {NULL, NULL}};
   luaL_newmetatable(L, TYPE);
   luaL_setfuncs(L, meta, 0);
   luaL_newlib(L, methods);

@@ -471,7 +471,7 @@ struct client {
   struct host *hosts;
   long hosted;         /* how many */
   bool vacancy;        /* a request that waits its turn may have it */
-  bool kicked;         /* a sleeper on the descriptor must look at the clock */
+  bool kicked;         /* a sleeper on the descriptor is to step at once */
   int error;           /* errno of the last callback that failed */
   unsigned idle_turns; /* steps with an ended request since one was collected */
   double idle_since;   /* the first of them */

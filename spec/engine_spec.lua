@@ -79,6 +79,24 @@ describe("a client with a wait function", function()
     assert.not_equal(seen[1], seen[2])
   end)
 
+  it("goes on at once when it is woken", function()
+    local cqueues = require "cqueues"
+    local client = here:client()
+    local began = client:now()
+    local fd = client:pollfd()
+    client:wake()
+    assert.equal(0, client:timeout())
+    local readable = { pollfd = fd, events = "r" }
+    assert.is_truthy(not fd or cqueues.poll(readable, 30) == readable)
+    client:step(30)
+    assert.is_nil(client:timeout())
+    assert.is_true(client:now() - began < 20)
+    assert.is_truthy(not fd or cqueues.poll(readable, 0.01) ~= readable)
+    if fd then
+      cqueues.cancel(fd)
+    end
+  end)
+
   it("goes on when it returns early, or never waits at all", function()
     here:delay(0.05)
     local calls = 0

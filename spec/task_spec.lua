@@ -54,6 +54,25 @@ describe("task.run", function()
     assert.same({ 10.0, 10.0, 10.0, 10.0, 10.0 }, portal.slept)
   end)
 
+  it("wakes sleepers of the same time in the order in which they fell asleep", function()
+    local log = {}
+    task.run(client(), function()
+      for i = 1, 100 do
+        task.spawn(function()
+          task.sleep(i % 2 == 0 and 10 or 20)
+          table.insert(log, i)
+        end)
+      end
+    end)
+    local expected = {}
+    for first = 2, 1, -1 do
+      for i = first, 100, 2 do
+        table.insert(expected, i)
+      end
+    end
+    assert.same(expected, log)
+  end)
+
   it("keeps ten thousand timers in order", function()
     math.randomseed(1)
     local portal, last, count = fake.new(), 0, 0
@@ -126,6 +145,19 @@ describe("task.run", function()
     assert.same({ 1, 2, 3, "failing" }, closed)
   end)
 
+  it("shows the traceback of the task that failed, whatever others raised", function()
+    local _, message = pcall(task.run, client(), function()
+      local function first() error("the same", 0) end
+      local function second() error("the same", 0) end
+      pcall(first)
+      task.map({ 1 }, first)
+      task.sleep(1)
+      second()
+    end)
+    assert.matches("stack traceback:.*second", message)
+    assert.not_matches("first", message)
+  end)
+
   it("raises an error that is no string unchanged", function()
     local reason = { "reason" }
     local _, got = pcall(task.run, client(), function() error(reason) end)
@@ -162,6 +194,19 @@ describe("task.run", function()
     end))
   end)
 
+  it("does not wait for a task that somebody closed", function()
+    local portal, thread = fake.new(), nil
+    task.run(portal.client, function()
+      task.spawn(function()
+        thread = coroutine.running()
+        task.sleep(3600)
+      end)
+      task.sleep(1)
+      coroutine.close(thread)
+    end)
+    assert.equal(1001.0, portal.time)
+  end)
+
   it("closes all its tasks when its own coroutine is closed", function()
     local closed, one = {}, client()
     one.sleep = coroutine.yield -- as inside a foreign loop
@@ -195,155 +240,95 @@ describe("task.park and task.wake", function()
   end)
 end)
 
-describe("task.rounds", function()
-  -- Its rounds are `seconds` apart; after them come `value` and `err`.
-  local function object(given)
-    local one = setmetatable(given or {}, { __close = task.leave })
-    one.threads = {}
-    function one.round()
-      table.insert(one.threads, (coroutine.running()))
-      if one.during then
-        one.during()
-      end
-      return table.remove(one.seconds or {}, 1)
-    end
-    return one
+-- Each calls fn from where a coroutine cannot yield.
+local UNYIELDING = {
+  gsub = function(fn) string.gsub("x", "x", function() fn() end) end,
+  sort = function(fn)
+    local done
+    table.sort({ 1, 2 }, function(a, b)
+      done = done or fn() or true
+      return a < b
+    end)
+  end,
+  load = function(fn) load(function() fn() end) end,
+  __tostring = function(fn)
+    tostring(setmetatable({}, { __tostring = function()
+      fn()
+      return ""
+    end }))
+  end,
+}
+
+describe("where a task cannot yield", function()
+  for name, call in pairs(UNYIELDING) do
+    it("sleeps, maps and parks, in " .. name, function()
+      local portal, results, others = fake.new(), nil, 0
+      task.run(portal.client, function()
+        task.spawn(function()
+          for _ = 1, 5 do
+            task.sleep(1)
+            others = others + 1
+          end
+        end)
+        call(function()
+          task.sleep(10)
+          results = task.map({ 3, 1 }, function(n)
+            task.sleep(n)
+            return n
+          end)
+        end)
+      end)
+      assert.same({ { 3, 1 }, 5 }, { results, others })
+    end)
   end
 
-  it("calls until there is nothing to wait for, and returns what came of it", function()
-    local portal = fake.new()
-    local one = object { seconds = { 10, 20 }, value = false, err = "why" }
-    assert.same({ false, "why" }, { task.run(portal.client, task.rounds, one) })
-    assert.same({ 3, { 10.0, 20.0 } }, { #one.threads, portal.slept })
-  end)
-
-  it("has no other stack grow than its worker's", function()
-    local used = {}
-    task.run(client(), function()
-      for i = 1, 1000 do
-        task.spawn(function()
-          local one = object { seconds = { i, 1000 } }
-          function one.during()
-            used[coroutine.running()] = true
-            assert(task.running())
-          end
-          task.rounds(one)
-          assert(not used[coroutine.running()])
-        end)
-      end
-      task.sleep(0.5)
-      used = {}
-    end)
-    local count = 0
-    for _ in pairs(used) do
-      count = count + 1
-    end
-    assert.equal(1, count)
-  end)
-
-  it("takes as many workers as are at work", function()
-    local portal, over = fake.new(), 0
-    task.run(portal.client, function()
-      for _ = 1, 100 do
-        task.spawn(task.rounds, object { during = function()
-          task.sleep(5)
-          over = over + 1
-        end })
-      end
-    end)
-    assert.same({ 100, 1005.0 }, { over, portal.time })
-  end)
-
-  it("raises in its caller what a round raises", function()
-    local reason = { "reason" }
-    for _, what in ipairs { "broken", reason } do
-      local good, message = task.run(client(), function()
-        return pcall(task.rounds, object { during = function() error(what, 0) end })
-      end)
-      assert.same({ false, what }, { good, message })
-    end
-  end)
-
-  it("shows in a traceback where in the round that was", function()
-    local one = object { during = function()
-      local function deep_inside() error "broken" end
-      deep_inside()
-    end }
-    local _, message = pcall(task.run, client(), function() task.rounds(one) end)
-    assert.matches("broken.*deep_inside.*stack traceback:.*rounds", message)
-    task.run(client(), function()
-      local _, errors = task.map({ 1 }, function() task.rounds(one) end)
-      assert.matches("broken.*deep_inside.*stack traceback:.*rounds", errors[1])
-    end)
-  end)
-
-  it("ends with its task, in a round or between two", function()
-    for _, seconds in ipairs { 5, 15 } do
-      local closed, portal = {}, fake.new()
-      local one = object { seconds = { 10, 10 }, during = function()
-        local _ <close> = noting(closed, "round")
-        task.sleep(10)
-      end }
-      task.run(portal.client, function()
-        local thread
-        task.spawn(function()
-          thread = coroutine.running()
-          local _ <close> = noting(closed, "task")
-          task.rounds(one)
-        end)
-        task.sleep(seconds)
-        assert.is_true(coroutine.close(thread))
-        assert.same({ "round", "task" }, closed)
-        task.sleep(100)
-      end)
-      assert.equal(1, #one.threads)
-    end
-  end)
-
-  it("goes on to the end of a round that closes its task", function()
-    local over, closed = false, {}
-    task.run(client(), function()
-      local thread
+  it("ends the run by another task's error, whatever catches that on its way", function()
+    local caught, after
+    local _, message = pcall(task.run, client(), function()
       task.spawn(function()
-        thread = coroutine.running()
-        local _ <close> = noting(closed, "task")
-        task.rounds(object { seconds = { 1 }, during = function()
-          coroutine.close(thread)
-          task.sleep(1)
-          over = true
-        end })
+        task.sleep(1)
+        error "broken"
       end)
-    end)
-    assert.same({ true, { "task" } }, { over, closed })
-  end)
-
-  it("does without a worker that somebody closed", function()
-    local one, other = object { seconds = { 1 } }, object { seconds = { 5 } }
-    task.run(client(), function()
-      task.spawn(task.rounds, one)
-      task.sleep(3)
-      coroutine.close(one.threads[1])
-      task.rounds(other)
-    end)
-    assert.equal(2, #other.threads)
-  end)
-
-  it("ends with the run, closed once", function()
-    local closed = {}
-    pcall(task.run, client(), function()
-      task.spawn(task.rounds, object { during = function()
-        local _ <close> = noting(closed, "round")
-        task.sleep(10)
-      end })
+      UNYIELDING.gsub(function() caught = not pcall(task.park) end)
       task.sleep(1)
-      error "enough"
+      after = true
     end)
-    assert.same({ "round" }, closed)
+    assert.matches("broken", message)
+    assert.same({ true, nil }, { caught, after })
+  end)
+end)
+
+describe("what comes and goes", function()
+  local bag = require "cpp.task.bag"
+
+  it("leaves no empty slots behind", function()
+    local one = bag.new()
+    for i = 1, 100000 do
+      one:add(i + 0.5, true)
+    end
+    for i = 1, 99990 do
+      assert.is_true(one:take(i + 0.5))
+    end
+    collectgarbage()
+    local before = collectgarbage "count"
+    one.items = nil
+    collectgarbage()
+    assert.is_true(before - collectgarbage "count" < 20)
+    assert.equal(10, one.count)
+  end)
+
+  it("is told whether anything is left", function()
+    local one = bag.new()
+    assert.is_false(one:any())
+    one:add(1, "value")
+    assert.is_true(one:any())
+    assert.same({ "value", nil }, { one:take(1), one:take(1) })
+    assert.is_false(one:any())
   end)
 end)
 
 describe("outside of a run", function()
-  for _, name in ipairs { "spawn", "sleep", "map", "park", "rounds" } do
+  for _, name in ipairs { "spawn", "sleep", "map", "park" } do
     it("task." .. name .. " raises", function()
       assert.error_matches(function() task[name]({}, print) end, "in a task of task.run")
     end)
@@ -409,6 +394,23 @@ describe("task.map", function()
     end, 1)
     assert.same({ 1, nil, 3 }, results)
     assert.matches("not two.*stack traceback", errors[2])
+  end)
+
+  it("returns though somebody closed one of its workers", function()
+    local threads = {}
+    local results, errors = task.run(client(), function()
+      task.spawn(function()
+        task.sleep(5)
+        coroutine.close(threads[2])
+      end)
+      return task.map({ 1, 2, 3, 4 }, function(n)
+        threads[n] = coroutine.running()
+        task.sleep(10)
+        return n
+      end, 2)
+    end)
+    assert.same({ 1, nil, 3, 4 }, results)
+    assert.same({ [2] = "the task was closed" }, errors)
   end)
 
   it("collects what was returned after nil", function()
@@ -647,6 +649,48 @@ describe("on the real client", function()
     end })
     assert.same({ "closed", "not_sent" }, { err.kind, err.cancel })
     assert.matches("/operations/", err.location)
+  end)
+
+  it("blocks where it cannot yield", function()
+    local one <close> = new_client()
+    local listed, mapped
+    task.run(one, function()
+      UNYIELDING.gsub(function()
+        listed = one:operations("contoso", "vm")
+        one:sleep(0.01)
+        mapped = task.map({ 1, 2 }, function() return one:operations("contoso", "vm") end)
+      end)
+    end)
+    assert.same({ 1, 2 }, { #listed, #mapped })
+  end)
+
+  it("is woken at once by a task of another run", function()
+    local cqueues = require "cqueues"
+    local loop, parked = cqueues.new(), nil
+    local began = cqueues.monotime()
+    local function run(fn)
+      loop:wrap(function()
+        local one <close> = new_client { wait = cqueues.poll }
+        task.run(one, fn)
+        cqueues.cancel(one:pollfd())
+      end)
+    end
+    run(function()
+      parked = coroutine.running()
+      local thread = parked
+      task.spawn(function()
+        task.sleep(30)
+      end)
+      task.park()
+      assert.equal(thread, parked)
+      error "woken"
+    end)
+    run(function()
+      task.sleep(0.05)
+      task.wake(parked)
+    end)
+    assert.error_matches(function() assert(loop:loop()) end, "woken")
+    assert.is_true(cqueues.monotime() - began < 10)
   end)
 
   it("lets two runs on two clients go side by side in one loop", function()

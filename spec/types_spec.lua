@@ -231,7 +231,7 @@ describe("functions", function()
     for name, annotation in pairs(annotated.functions) do
       silent[name] = annotation.returns == 0 or nil
     end
-    assert.same({ "client:close", "client:step" }, keys(silent))
+    assert.same({ "client:close", "client:step", "client:wake" }, keys(silent))
   end)
 end)
 

@@ -590,6 +590,10 @@ function client:step(seconds) end
 ---@return cpp.request|nil request
 function client:finished() end
 
+--- Has whoever waits for this client, in an event loop or in the next step, go on at
+--- once: for policy that has made something ready itself.
+function client:wake() end
+
 --- Sets how the client's calls wait; nil: they block in C. Without an argument
 --- nothing changes.
 ---@param fn? cpp.wait_function|nil

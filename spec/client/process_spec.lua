@@ -165,7 +165,7 @@ describe("a fork", function()
       local calls = {
         poll = { harness.PATH }, cancel = { "contoso", "vm" }, status = { "contoso", "vm" },
         operations = { "contoso", "vm" }, sleep = { 1 }, step = {}, finished = {},
-        pollfd = {}, timeout = {},
+        pollfd = {}, timeout = {}, wake = {},
         fetch_token = { { tenant = "t", client_id = "c", client_secret = "s" } },
       }
       for method, arguments in pairs(calls) do
