@@ -95,18 +95,18 @@ static bool is_late(const struct transfer *t) {
          process_clock() > t->request->settings->start_by;
 }
 
-/* The request begins on this connection. Where it is not alone, nor answered,
- * HTTP/2 is spoken. */
+/* Where a connection that has not answered serves more than one, HTTP/2 is
+ * spoken. */
+static char spoken_on(const struct seat *seat) {
+  return !seat->spoken && seat->busy > 0 ? '2' : seat->spoken;
+}
+
 static void sit(struct transfer *t, struct seat *seat) {
-  char spoken = seat->spoken;
-  if (!spoken && seat->busy > 0)
-    spoken = '2';
   keep(seat);
   seat->busy++;
   t->seat = seat;
   t->serial = seat->serial;
   t->answer.spoken = &seat->spoken;
-  host_start(t->request, spoken);
 }
 
 /* The exchange has ended, or turns to another connection. */
@@ -135,6 +135,7 @@ int connection_on_start(void *transfer, char *remote, char *local,
     a->stopped = STOPPED_UNFIT;
   if (a->stopped != STOPPED_NOT || !answer_start(a))
     return CURL_PREREQFUNC_ABORT;
+  host_start(t->request, seat ? spoken_on(seat) : 0);
   if (seat)
     sit(t, seat);
   return CURL_PREREQFUNC_OK;

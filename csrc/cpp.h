@@ -438,13 +438,12 @@ struct request {
   enum cause cause;
   CURLcode code;
   bool post;
-  int error;       /* errno behind `cause`; 0: none */
-  CURLMcode multi; /* what libcurl said where its multi handle failed */
-  bool failed;     /* the table of the call holds an error */
-  bool handed;     /* a wait function has seen the userdata */
-  bool asking;     /* its token function runs */
-  bool launched;   /* libcurl has been asked to do it */
-  bool collected;  /* a collection was run to free descriptors for it */
+  int error;      /* errno behind `cause`; 0: none */
+  bool failed;    /* the table of the call holds an error */
+  bool handed;    /* a wait function has seen the userdata */
+  bool asking;    /* its token function runs */
+  bool launched;  /* libcurl has been asked to do it */
+  bool collected; /* a collection was run to free descriptors for it */
   const struct settings *settings; /* of the call; NULL: a sleep has none */
   enum place place;
   struct host *host;               /* unless it is nowhere */

@@ -222,12 +222,11 @@ static void land(struct client *c, struct request *r, enum cause cause) {
 /* A multi handle whose call failed cannot be trusted with another (libcurl
  * 7.88 divides by zero): all that is in flight ends, and the next launch makes
  * a new one. */
-static void poison(struct client *c, CURLMcode code) {
+static void poison(struct client *c) {
   struct request *r;
   while ((r = c->flying.first) != NULL) {
     if (r->place != QUEUED)
       curl_multi_remove_handle(c->multi, r->transfer->easy);
-    r->multi = code;
     r->error = c->error;
     land(c, r, CAUSE_OUT_OF_MEMORY);
   }
@@ -239,7 +238,7 @@ static void poison(struct client *c, CURLMcode code) {
 
 static void check(struct client *c, CURLMcode code) {
   if (code != CURLM_OK && c->multi)
-    poison(c, code);
+    poison(c);
 }
 
 /* Takes a request out of the air for `cause`, or because libcurl has ended it
@@ -319,7 +318,9 @@ static bool is_bound(const struct request *r) {
  * why. */
 void engine_launch(lua_State *L, struct request *r) {
   struct client *c = r->client;
-  enum cause cause = hindrance(L, r);
+  enum cause cause;
+  r->error = 0;
+  cause = hindrance(L, r);
   r->progress = FLYING;
   list_add(&c->flying, r);
   if (cause != CAUSE_NONE) {
@@ -458,7 +459,7 @@ static bool run(struct client *c, double seconds) {
   count = poller_wait(&c->poller, ready, 64, milliseconds(left));
   if (count < 0 && errno != EINTR && c->multi) {
     c->error = errno; /* somebody has closed the descriptor */
-    poison(c, CURLM_OK);
+    poison(c);
   }
   for (int i = 0; i < count; i++)
     act(c, ready[i].fd, ready[i].events);
