@@ -83,8 +83,13 @@ end
 local function parse_local_time(text)
   local year, month, day, hour, min, sec =
     tostring(text):match "^(%d%d%d%d)%-(%d%d)%-(%d%d)[ T](%d%d):(%d%d):(%d%d)"
-  return year and os.time { year = year, month = month, day = day,
-    hour = hour, min = min, sec = sec }
+  if not year then
+    return nil
+  end
+  -- os.time refuses what a clock of 32 bits cannot hold.
+  local good, seconds = pcall(os.time, { year = year, month = month, day = day,
+    hour = hour, min = min, sec = sec })
+  return good and seconds or nil
 end
 
 local function parse(output)
