@@ -164,8 +164,11 @@ describe("a credential", function()
     one.time = one.time + 299
     assert.equal("same", token(one.client, "same"))
     assert.equal(2, #one.fetched)
-    one.answer = function() return { access_token = "new" } end
     one.time = one.time + 1
+    assert.equal("same", token(one.client, "same"))
+    assert.equal(3, #one.fetched)
+    one.answer = function() return { access_token = "new" } end
+    one.time = one.time + 3600
     assert.equal("new", token(one.client, "same"))
   end)
 

@@ -245,6 +245,15 @@ describe("a value of the environment", function()
     assert.equal("good", credential.environment()(fake.new().client))
   end)
 
+  -- It is all that there is: what becomes of it is the service's to say.
+  it("is given again when it was rejected: CPP_TOKEN", function()
+    variables.set { CPP_TOKEN = "fixed" }
+    local client, token = fake.new().client, credential.environment()
+    assert.equal("fixed", token(client))
+    assert.equal("fixed", token(client, "fixed"))
+    assert.equal("fixed", token(client, "fixed"))
+  end)
+
   -- Of a host's own, what is wrong is passed over.
   for value, said in pairs {
     ["http://a.example/x"] = ": plain http", ["ftp://a.example"] = "", ["a b"] = "no URL",

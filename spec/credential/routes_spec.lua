@@ -216,6 +216,20 @@ describe("a certificate", function()
   end)
 end)
 
+describe("a host that says no to what identifies the job", function()
+  for route, variable in pairs { github = "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    pipelines = "SYSTEM_ACCESSTOKEN", identity = "IDENTITY_HEADER" } do
+    it("is told as a 401: " .. route, function()
+      local given = portal:environment(route)
+      given[variable] = "wrong"
+      variables.set(given)
+      local client <close> = new_client(credential.environment())
+      local _, err = client:status("contoso", "vm1")
+      assert.same({ "credential", 401, false }, { err.kind, err.status, err.retryable })
+    end)
+  end
+end)
+
 describe("a user-assigned identity", function()
   it("is asked for by the client id that AZURE_CLIENT_ID names", function()
     portal:set("*", { system_identity = false })

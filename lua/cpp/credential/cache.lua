@@ -75,8 +75,7 @@ end
 -- A token that was rejected and then given again has been told of: what becomes of
 -- it now is the service's to say.
 local function is_acceptable(state, rejected)
-  return state.token ~= nil
-    and (state.token ~= rejected or state.told == rejected or state.fixed)
+  return state.token ~= nil and (state.token ~= rejected or state.told == rejected)
 end
 
 local function is_fresh(state, client, rejected)
