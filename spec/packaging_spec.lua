@@ -275,7 +275,8 @@ describe("the rock", function()
       export LUAROCKS_CONFIG="$PWD/.ci/luarocks.lua" HOME="$folder"
       unset LUA_PATH LUA_CPATH LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT
       mkdir "$folder/a copy"
-      tar -c --exclude=./.git --exclude=./build --exclude=./dist --exclude=./lua_modules --exclude='*.o' . |
+      tar -c --exclude=./.git --exclude=./build --exclude=./dist --exclude=./lua_modules \
+        --exclude='*.o' . |
         tar -x --no-same-owner -C "$folder/a copy"
       cd "$folder/a copy"
       git init -q

@@ -41,7 +41,8 @@ setup(function()
   folder = assert_run "mktemp -d"
   assert_run(([[
     mkdir %s/ready
-    tar -c --exclude=./.git --exclude=./build --exclude=./dist --exclude=./lua_modules --exclude='*.o' . |
+    tar -c --exclude=./.git --exclude=./build --exclude=./dist --exclude=./lua_modules \
+      --exclude='*.o' . |
       tar -x --no-same-owner -C %s/ready
     cd %s/ready
     git init -q

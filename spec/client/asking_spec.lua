@@ -1,17 +1,18 @@
 -- The time of a call is that of its token function too.
-local bench = require "spec.support.bench"
+local coroutines = require "spec.support.coroutines"
+local harness = require "spec.support.harness"
 local credential = require "cpp.credential"
 
-local portal
+local here
 
 setup(function()
-  portal = bench.start()
+  here = harness.start()
 end)
 teardown(function()
-  portal:close()
+  here:close()
 end)
 after_each(function()
-  portal:reset()
+  here:reset()
 end)
 
 local PORTAL = { "tenant", "client_id", "client_secret", "authority" }
@@ -19,18 +20,18 @@ local PORTAL = { "tenant", "client_id", "client_secret", "authority" }
 local function parameters()
   local given = {}
   for _, name in ipairs(PORTAL) do
-    given[name] = portal.portal[name]
+    given[name] = here.portal[name]
   end
   return given
 end
 
 describe("a token function", function()
   it("is told what is left of the call that asks", function()
-    local client, seen = portal:client { timeout = 50 }, {}
+    local client, seen = here:client { timeout = 50 }, {}
     local function token(self)
       self:sleep(0.01)
       table.insert(seen, self:option "timeout")
-      return portal.portal.token
+      return here.portal.token
     end
     assert(client:status("contoso", "vm", { token = token, timeout = 9 }))
     assert(client:status("contoso", "vm", { token = token }))
@@ -40,7 +41,7 @@ describe("a token function", function()
   end)
 
   it("leaves nothing of that behind when it fails or is closed", function()
-    local client = portal:client { timeout = 50 }
+    local client = here:client { timeout = 50 }
     assert.error_matches(function()
       client:status("contoso", "vm", { timeout = 9, token = function() error "mine" end })
     end, "mine")
@@ -59,7 +60,7 @@ describe("a token function", function()
   end)
 
   it("is another's in another coroutine", function()
-    local client, seen = portal:client { timeout = 50 }, {}
+    local client, seen = here:client { timeout = 50 }, {}
     local threads = {}
     for i = 1, 3 do
       threads[i] = coroutine.create(function()
@@ -79,8 +80,8 @@ describe("a token function", function()
   end)
 
   it("fetches within it", function()
-    portal:faults({ on = "token", times = -1, delay = 3600 })
-    local client = portal:client { timeout = 50 }
+    here:faults({ on = "token", times = -1, delay = 3600 })
+    local client = here:client { timeout = 50 }
     local given = parameters()
     local _, err = client:status("contoso", "vm", { timeout = 0.5, token = function(self)
       return self:fetch_token(given)
@@ -91,10 +92,10 @@ describe("a token function", function()
   end)
 
   it("waits for another's login within it", function()
-    portal:faults({ on = "token", times = -1, delay = 3600 })
+    here:faults({ on = "token", times = -1, delay = 3600 })
     local token = credential.client_secret(parameters())
-    local client = portal:client { timeout = 50, token = token }
-    local thread = bench.begin(client, "status", "contoso", "vm")
+    local client = here:client { timeout = 50, token = token }
+    local thread = coroutines.begin(client, "status", "contoso", "vm")
     local _, err = client:status("contoso", "vm", { timeout = 0.2 })
     assert.same({ "credential", "login_timeout", true }, { err.kind, err.code, err.retryable })
     assert(coroutine.close(thread))
@@ -104,7 +105,7 @@ describe("a token function", function()
     local az = require "spec.support.az".new()
     finally(function() az:close() end)
     az:is "sleep 60"
-    local client = portal:client { timeout = 50, token = credential.azure_cli() }
+    local client = here:client { timeout = 50, token = credential.azure_cli() }
     local _, err = client:status("contoso", "vm", { timeout = 1.5 })
     assert.same({ "credential", "az_timeout", true }, { err.kind, err.code, err.retryable })
     assert.equal("az gave no token within 1 s", err.message)
