@@ -17,7 +17,7 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 .PHONY: all demo test check lint unit gc locale asan poll valgrind oom tsan bench clean
-.PHONY: fuzz soak monkey network offline release gnutls matrix help
+.PHONY: fuzz soak monkey network offline release gnutls matrix help fleet
 .PHONY: packages-demo packages-test packages-check packages-bench
 
 ## all        builds into lua_modules/; what make alone does
@@ -55,7 +55,7 @@ test: packages-test lua_modules/.built
 
 ## check      all that CI does: most of what follows
 STAGES = lint $(if $(UNITS),unit) test gc locale asan monkey poll gnutls \
-	valgrind oom tsan fuzz soak network offline
+	valgrind oom tsan fuzz soak fleet network offline
 check: packages-check
 	@.ci/tally $(STAGES:%="$(MAKE) %")
 
@@ -186,6 +186,14 @@ build/fuzz/%: spec/fuzz/%.c build/fuzz/csrc.a $(wildcard spec/fuzz/*.h)
 soak: packages-check lua_modules/.built
 	@.ci/tally "$(CLEAN) $(LUA) $(SUITE) spec/soak/cancels.lua" \
 		"$(CLEAN) $(LUA) $(SUITE) spec/soak/polls.lua"
+
+## fleet      OFFERS=40 offers, stopped by workers that share a PostgreSQL and are
+##            killed at random; SEED=1 chooses when
+OFFERS = 40
+SEED = 1
+fleet: packages-check lua_modules/.built
+	CPP_FLEET_OFFERS=$(OFFERS) CPP_FLEET_SEED=$(SEED) \
+		$(CLEAN) $(LUA) $(SUITE) spec/fleet/fleet.lua
 
 ## network    links that go down and stores that change, in namespaces, as root
 network: packages-check lua_modules/.built

@@ -3,8 +3,8 @@
 # machine's or of its user's is: no login, no token, no proxy, another HOME, and an
 # `az` that fails. What the suite itself reads stays. Started where spec/ lies.
 KEPT="TMPDIR LOCPATH CC LUAROCKS_CONFIG LUA_PATH LUA_CPATH LUA_PATH_5_4 LUA_CPATH_5_4
-CPP_TREE CPP_TEST_GC CPP_TEST_LOCALE CPP_SOAK_SEED
-ASAN_OPTIONS LSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS"
+CPP_TREE CPP_TEST_GC CPP_TEST_LOCALE CPP_SOAK_SEED CPP_FLEET_OFFERS
+CPP_FLEET_SEED ASAN_OPTIONS LSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS"
 
 for name in $KEPT; do
   eval "value=\${$name-} given=\${$name+yes}"

@@ -23,7 +23,7 @@ local KINDS = {
   { outcome = "too_late", settings = { running = "publish", too_late = true } },
   { outcome = "failed", settings = { running = "publish", too_late = true,
     ending = "failed" } },
-  { outcome = "nothing_to_cancel", settings = {} },
+  { outcome = "nothing_to_cancel", settings = { history = { { state = "canceled" } } } },
 }
 
 local function kind_of(i)
