@@ -1,8 +1,8 @@
 local cjson = require "cjson"
 local command = require "spec.cli.command"
 local emulator = require "cpp.emulator"
-local go_on = require "cpp.cli.go_on"
 local service = require "spec.cli.service"
+local tell = require "cpp.cli.tell"
 local text = require "cpp.text"
 
 local objects, offer, run = service.objects, service.offer, service.run
@@ -29,19 +29,22 @@ describe("cloudpartner emulate", function()
 end)
 
 describe("cloudpartner emulate --offer", function()
+  it("takes a publisher and its offers, too", function()
+    local child <close> = command.start "emulate --offer contoso one two --offer fab/x"
+    assert.equal("cloudpartner cancel contoso/one contoso/two fab/x",
+      child:read_until "^cloudpartner ")
+  end)
+
   it("emulates these offers, each in mid-publish", function()
     local child <close> = command.start("emulate --speed 1000 --offer contoso/one "
       .. "--offer \"fabrikam/it's 1\" --offer contoso/two")
     local lines = { child:read_until "^export " }
-    for i, expected in ipairs { "cloudpartner cancel contoso one two",
-      [[cloudpartner cancel fabrikam 'it'\''s 1']] } do
-      lines[i + 1] = child:read_until "^cloudpartner "
-      assert.equal(expected, lines[i + 1])
-    end
+    lines[2] = child:read_until "^cloudpartner "
+    assert.equal([[cloudpartner cancel contoso/one 'fabrikam/it'\''s 1' contoso/two]], lines[2])
     local result = command.shell(table.concat(lines, QUICK .. " && ", 2):gsub("^",
       lines[1] .. " && ") .. QUICK)
     assert.equal(0, result.status, result.err)
-    assert.equal(3, select(2, result.out:gsub(": canceled", "")))
+    assert.equal(3, select(2, result.out:gsub(": canceled %(", "")))
     local usual = command.shell(lines[1] .. "\ncloudpartner status contoso contoso-vm")
     assert.matches("HTTP 404", usual.err)
   end)
@@ -75,11 +78,11 @@ describe("Ctrl-C", function()
     it("ends a cancel at once, and says where to go on: " .. i, function()
       offer("stop-" .. i, { id = RAN })
       local rest = interrupt("cancel contoso stop-" .. i, "cloudpartner wait")
-      assert.matches(("contoso/stop%%-%d: stopped by Ctrl%%-C\n"):format(i)
-        .. ("contoso/stop%%-%d: the cancel was accepted\n"):format(i)
-        .. ("contoso/stop%%-%d: to go on elsewhere:\n"):format(i)
-        .. "cloudpartner wait %-%-for canceled '[^\n]*/operations/"
-        .. RAN:gsub("%-", "%%-") .. "[^\n]*'\n$", rest)
+      local name = ("%%S+ contoso/stop%%-%d: "):format(i)
+      assert.matches(name .. "stopped by Ctrl%-C\n" .. name .. "the cancel was accepted\n"
+        .. name .. "last seen running[^\n]*\n" .. name .. "to go on elsewhere:\n"
+        .. "cloudpartner wait %-%-for canceled %-%-list%-lag 0.1 contoso/stop%-" .. i .. "/"
+        .. RAN:gsub("%-", "%%-") .. "\n$", rest)
     end)
   end
 
@@ -98,7 +101,7 @@ describe("Ctrl-C", function()
       offer("stop-several-" .. i)
     end
     local rest = interrupt("cancel contoso stop-several-1 stop-several-2 stop-several-3 "
-      .. "--json", "stop%-several%-3 canceling")
+      .. "--json", "cloudpartner wait")
     local told = {}
     for i, one in ipairs(result_in(rest)) do
       told[i] = table.concat({ one.offer, one.cancel, one.error.code }, " ")
@@ -114,18 +117,22 @@ describe("Ctrl-C", function()
     service.portal:set("*", { faults = {
       { on = "cancel", offer = "contoso/stop-hung", delay = 1e6, times = -1 } } })
     local rest = interrupt("cancel contoso stop-taken stop-hung --no-wait",
-      "cloudpartner wait")
-    assert.matches("contoso/stop%-taken: cancel accepted %(", rest)
-    assert.matches("contoso/stop%-hung: ", rest)
+      "contoso/stop%-taken: cancel accepted %(")
+    assert.matches("contoso/stop%-hung: whether the cancel arrived is not known\n", rest)
+    assert.matches("contoso/stop%-taken: to go on elsewhere:\ncloudpartner wait [^\n]*"
+      .. "stop%-taken/.*\ncloudpartner cancel [^\n]*contoso/stop%-hung/", rest)
   end)
 
   it("ends waits", function()
     offer "stop-waits"
     local location = objects(run "operations contoso stop-waits --json".out)[1].location
     local rest = interrupt(("wait %s %s"):format(location, location),
-      "^contoso/stop%-waits ")
+      "^%S+ contoso/stop%-waits ")
     -- One that has had no answer yet goes by its location.
     assert.equal(2, select(2, rest:gsub(": stopped by Ctrl%-C\n", "")), rest)
+    assert.matches("contoso/stop%-waits: last seen running, ", rest)
+    assert.is_truthy(rest:find(("2 of them: to go on elsewhere:\ncloudpartner wait "
+      .. "--list-lag 0.1 '%s' '%s'\n"):format(location, location), 1, true), rest)
   end)
 
   it("ends an exchange that nobody answers, and says what is not known", function()
@@ -138,7 +145,8 @@ describe("Ctrl-C", function()
     local rest, how, status = child:kill "INT"
     assert.same({ "exit", 130 }, { how, status })
     assert.matches("contoso/stop%-unheard: whether the cancel arrived is not known\n"
-      .. "[^\n]*\ncloudpartner wait [^\n]*" .. RAN:gsub("%-", "%%-"), rest)
+      .. ".*only if that still runs:\ncloudpartner cancel [^\n]*contoso/stop%-unheard/"
+      .. RAN:gsub("%-", "%%-"), rest)
   end)
 
   it("ends what has sent nothing, and says so", function()
@@ -149,8 +157,10 @@ describe("Ctrl-C", function()
     service.await("stop-silent", "lists")
     local rest, how, status = child:kill "INT"
     assert.same({ "exit", 130 }, { how, status })
-    assert.equal("contoso/stop-silent: stopped by Ctrl-C\n"
-      .. "contoso/stop-silent: no cancel was sent\n", rest)
+    assert.matches("^%S+ contoso/stop%-silent: stopped by Ctrl%-C\n"
+      .. "%S+ contoso/stop%-silent: no cancel was sent\n"
+      .. "%S+ contoso/stop%-silent: to try again:\n"
+      .. "cloudpartner cancel [^\n]*contoso/stop%-silent\n$", rest)
     assert.equal(0, service.counts "stop-silent".cancels)
   end)
 
@@ -163,6 +173,73 @@ describe("Ctrl-C", function()
     local rest, how, status = child:kill "INT"
     assert.same({ "exit", 130, "contoso/stop-look: stopped by Ctrl-C\n" },
       { how, status, rest })
+  end)
+end)
+
+describe("a signal", function()
+  -- What ends it, its status, what it is called.
+  local SIGNALS = { { "TERM", 143, "SIGTERM" }, { "HUP", 129, "SIGHUP" } }
+  for _, case in ipairs(SIGNALS) do
+    local signal, status, title = table.unpack(case)
+    it("ends a cancel at once, with its one result and the line: " .. signal, function()
+      offer("signal-" .. signal)
+      service.freeze()
+      local child <close> = service.start_command("cancel contoso/signal-" .. signal
+        .. " --json")
+      child:read_until '"state":"accepted"'
+      local before = #child.seen
+      local rest, how, ended = child:kill(signal)
+      assert.same({ "exit", status }, { how, ended })
+      local told, results = child.seen:sub(before + 1) .. rest, {}
+      for line in told:gmatch '{"event":"result"[^\n]+' do
+        table.insert(results, cjson.decode(line))
+      end
+      assert.equal(1, #results)
+      assert.same({ "interrupted", "stopped by " .. title, "accepted" },
+        { results[1].error.code, results[1].error.message, results[1].cancel })
+      assert.matches("cloudpartner wait ", told)
+    end)
+  end
+
+  it("that was ignored at the start stays so", function()
+    offer "signal-ignored"
+    service.freeze()
+    local child <close> = service.start_ignoring("HUP", "cancel contoso/signal-ignored")
+    child:read_until "cloudpartner wait"
+    child:send "HUP"
+    service.reset()
+    child:read_until "canceled %("
+  end)
+
+  -- Its own process id is 1 there, and signals without a handler do not reach it.
+  it("ends it as process 1, too", function()
+    if command.shell "unshare --pid --fork true".status ~= 0 then
+      return pending "no namespaces here"
+    end
+    offer "signal-init"
+    service.freeze()
+    local child <close> = service.start_as_init "cancel contoso/signal-init"
+    child:read_until "cloudpartner wait"
+    assert.same({ "exit", 143 }, { select(2, child:kill "TERM") })
+  end)
+
+  it("ends emulate", function()
+    local child <close> = command.start "emulate"
+    child:read_until "^cloudpartner "
+    assert.same({ "exit", 143 }, { select(2, child:kill "TERM") })
+  end)
+
+  -- Every few milliseconds of what it takes to load.
+  it("ends it without a traceback however early it comes", function()
+    for i = 1, 20 do
+      local child <close> = service.start_command("cancel contoso/signal-early --json")
+      os.execute(("sleep %.3f"):format(i * 0.003))
+      local rest, how, status = child:kill "INT"
+      assert.is_nil(rest:find "traceback")
+      assert.is_nil(rest:find "lua%-cjson is missing")
+      assert.is_true((how == "exit" and status == 130) or (how == "signal" and status == 2)
+        or rest:find '"status":404' ~= nil, rest)
+    end
   end)
 end)
 
@@ -186,12 +263,15 @@ describe("on a terminal", function()
         .. table.concat(names, " ") .. QUICK, environment())
       assert.equal(0, status)
       local live = 0
-      for line in output:gmatch "\27%[2K([^\n]*)\n" do
-        live = live + 1
-        assert.is_true(text.columns(line) <= columns, line)
+      for block in output:gmatch "\27%[%?7l(.-)\27%[%?7h" do
+        for line in block:gmatch "\27%[2K([^\n]*)\n" do
+          live = live + 1
+          assert.is_true(text.columns(line) <= columns, line)
+        end
       end
-      assert.is_true(live >= 20)
-      assert.equal(20, select(2, output:gsub(": canceled %(operation", "")))
+      assert.is_true(live >= 11)
+      assert.equal(20, select(2, output:gsub(":%s+canceled%s+%(", "")))
+      assert.matches("\n20 offers: canceled 20\n", output)
     end)
   end
 
@@ -229,38 +309,37 @@ describe("the command line", function()
   -- Wrong words, what is said of them.
   local WRONG = {
     [""] = "a command is required", ["cancl"] = "Did you mean 'cancel'",
-    ["cancel"] = "missing argument 'publisher'",
-    ["cancel contoso"] = "missing argument 'offer'",
+    ["cancel"] = "missing argument 'offer'",
+    ["cancel contoso"] = "its offer is missing: contoso OFFER, or contoso/OFFER",
     ["cancel contoso vm --speed 3"] = "unknown option '--speed'",
     ["cancel contoso ''"] = "an argument is empty",
     ["cancel contoso a b --operation x"] = "for one offer",
-    ["cancel contoso vm app vm"] = "offer 'vm' is named twice",
-    ["cancel contoso vm --deadline soon"] =
-      "option '--deadline': 'soon' is not a number of seconds",
-    ["cancel contoso vm --deadline=-1"] = "'-1' is not a number of seconds",
-    ["cancel contoso vm --deadline nan"] = "'nan' is not a number of seconds",
-    ["cancel contoso vm --interval 0"] =
-      "option '--interval': '0' is not a number of seconds above 0",
+    ["cancel contoso/a/x --operation x"] = "for one offer, without an id",
+    ["cancel contoso vm app vm"] = "offer 'contoso/vm' is named twice",
+    ["cancel contoso/a contoso/a/id"] = "offer 'contoso/a' is named twice",
+    ["cancel contoso vm --deadline soon"] = "option '--deadline': 'soon' is not a time",
+    ["cancel contoso vm --deadline=-1"] = "'-1' is not a time like 90, 0.5, 5m or 1h30m",
+    ["cancel contoso vm --interval 0"] = "option '--interval': '0' is not a time above 0",
+    ["cancel contoso vm --list-lag -1"] = "option '--list-lag': '-1' is not a time",
     ["cancel contoso vm --concurrency 1.5"] =
       "option '--concurrency': '1.5' is not an integer from 1",
-    ["cancel contoso vm --json --dry-run"] = "can not be used together",
     ["cancel contoso ."] = "path segment",
     ["cancel contoso vm --endpoint ftp://x"] = "option 'endpoint'",
-    ["cancel contoso vm --deadline -1"] = "'-1' is not a number of seconds",
+    ["cancel contoso vm --deadline -1"] = "'-1' is not a time",
     ["cancel contoso vm --deadline --json"] = "'--deadline' requires an argument",
-    ["cancel contoso vm --interval -0.5"] = "'-0.5' is not a number of seconds above 0",
-    ["cancel contoso vm --interval -inf"] = "'-inf' is not a number of seconds above 0",
     ["cancel contoso vm --concurrency -2"] = "'-2' is not an integer from 1",
     ["emulate --speed -3"] = "'-3' is not a number above 0",
     ["wait --for done x"] = "must be one of 'canceled'",
-    ["wait nonsense"] = "'nonsense' is no location",
-    ["wait /api/a 56615b67-2185-49fe-80d2-c4ddf77bb2e8"] = "c4ddf77bb2e8' is no location",
-    ["wait ''"] = "'' is no location",
-    ["poll contoso/vm"] = "'contoso/vm' is no location",
+    ["wait nonsense"] = "'nonsense' is no operation",
+    ["wait /api/a 56615b67-2185-49fe-80d2-c4ddf77bb2e8"] = "c4ddf77bb2e8' is no operation",
+    ["wait ''"] = "an argument is empty",
+    ["poll contoso/vm"] = "'contoso/vm' is no operation",
+    ["status contoso/vm/id"] = "'contoso/vm/id' is not PUBLISHER/OFFER",
     ["completion tcsh"] = "must be one of 'bash'",
-    ["emulate --offer vm"] = "'vm' is not PUBLISHER/OFFER",
+    ["emulate --offer vm"] = "'vm' is a publisher, and its offer is missing",
     ["emulate --offer contoso/"] = "'contoso/' is not PUBLISHER/OFFER",
     ["emulate --speed fast"] = "not a number above 0",
+    ["help cancl"] = "must be one of 'cancel'",
   }
   for words, message in pairs(WRONG) do
     it("is refused with 2: " .. words, function()
@@ -271,8 +350,17 @@ describe("the command line", function()
     end)
   end
 
+  for _, proxy in ipairs { "http://user:hidden@127.0.0.1:9", "user:hidden@127.0.0.1:9" } do
+    it("refuses a proxy's password, and does not show it: " .. proxy:sub(1, 4), function()
+      local result = run("status contoso vm --proxy " .. proxy)
+      assert.equal(2, result.status)
+      assert.is_nil((result.out .. result.err):find "hidden")
+      assert.matches("https_proxy may hold one", result.err)
+    end)
+  end
+
   local COMMANDS = { "cancel", "wait", "poll", "operations", "status", "whoami",
-    "emulate", "completion" }
+    "emulate", "completion", "help" }
 
   it("is explained by --help", function()
     local result = run "--help"
@@ -287,6 +375,7 @@ describe("the command line", function()
       local result = run(name .. " --help")
       assert.equal(0, result.status)
       assert.matches("^Usage: cloudpartner " .. name, result.out)
+      assert.equal(result.out, run("help " .. name).out)
       for line in result.out:gmatch "[^\n]+" do
         assert.is_true(#line <= 80, line)
       end
@@ -349,10 +438,11 @@ describe("the command", function()
     assert.equal(1, service.counts "unheard-2".acted)
   end)
 
-  it("goes through a proxy, whose password it never shows", function()
-    local result = run("status contoso vm --endpoint https://service.portal.invalid "
-      .. "--proxy http://user:hidden@127.0.0.1:9 --trace")
+  it("goes through the environment's proxy, whose password it never shows", function()
+    local result = run("status contoso vm --endpoint https://service.portal.invalid --trace",
+      { https_proxy = "http://user:hidden@127.0.0.1:9" })
     assert.equal(1, result.status)
+    assert.matches("127.0.0.1", result.err)
     assert.is_nil((result.out .. result.err):find "hidden")
   end)
 
@@ -374,7 +464,7 @@ describe("the command", function()
       local values = command.of(secure)
       values.SSL_CERT_FILE, values.PWD = nil, here
       local result = command.run("cancel contoso vm --no-wait --ca-file " .. file, values)
-      return result.err:match "\ncloudpartner wait .*%-%-ca%-file '(.-)' "
+      return result.err:match "\ncloudpartner wait .*%-%-ca%-file '?(.-)'? contoso/"
     end
     assert.equal(here .. "/" .. relative, named(relative))
     assert.equal(secure.ca_file, named(secure.ca_file))
@@ -388,7 +478,9 @@ describe("the command", function()
     end)
     for _, stale in ipairs { "/no/such/folder", "lua", "" } do
       rawset(os, "getenv", function() return stale end)
-      assert.matches("%-%-ca%-file 'README%.md'", go_on.wait({ ca_file = "README.md" }, "/x"))
+      local lines = tell.lines_to_go_on({ tell.next_of_wait("x", "/x") },
+        { command = "wait", ca_file = "README.md" })
+      assert.equal("cloudpartner wait --ca-file README.md /x", lines[1].line)
     end
   end)
 

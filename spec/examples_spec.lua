@@ -453,17 +453,20 @@ describe("step.sh", function()
   -- The status of `cloudpartner`; the arguments; what is said; the step's own status.
   local CASES = {
     { 0, "cancel contoso $OFFER", "$OFFER: canceled\n" },
-    { 0, "cancel contoso $OFFER", "somebody has started another one", 1, { next = {} } },
+    { 8, "cancel contoso $OFFER", "but another one runs, or nobody could tell", 8,
+      { next = {} } },
     { 1, "cancel contoso $OFFER", "it could not be done", 1,
       { foreign = true } },
     { 2, "cancel contoso", "wrong usage", 2 },
-    { 3, "cancel contoso $OFFER", "$OFFER: nothing_to_cancel\n", 0,
+    { 3, "cancel contoso $OFFER --list-lag 0.1", "$OFFER: nothing_to_cancel\n", 0,
       { running = false, history = { { state = "succeeded", ago = 9000 } } } },
     { 4, "cancel contoso $OFFER", "too late", 4, { too_late = true } },
     { 5, "cancel contoso $OFFER", "it has failed", 5,
       { too_late = true, ending = "failed" } },
     { 6, "cancel contoso $OFFER --deadline 0.3", "not ended by the deadline", 6,
       { cancel_seconds = 1e6 } },
+    { 1, "cancel contoso $OFFER --deadline 0 --endpoint http://127.0.0.1:1",
+      "it could not be done", 1 },
     { 7, "wait '$LOCATION'", "waits for a person", 7, { running = "preview" } },
   }
 
@@ -501,12 +504,12 @@ describe("step.sh", function()
     assert.equal(143, status)
   end)
 
-  it("handles the status 130 of an interrupted command", function()
+  it("handles the status 143 of an interrupted command", function()
     local pipe = start_step()
-    assert(os.execute(("kill -INT $(cat %s/pid)"):format(folder)))
+    assert(os.execute(("kill -TERM $(cat %s/pid)"):format(folder)))
     local output, status = finish(pipe)
     assert.matches("interrupted\n", output)
-    assert.equal(130, status)
+    assert.equal(143, status)
   end)
 
   for _, case in ipairs { { "TERM", 143 }, { "INT", 130 } } do

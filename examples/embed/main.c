@@ -196,7 +196,7 @@ static bool run(lua_State *L, struct job *jobs, int count) {
   return well;
 }
 
-/* host(script, publisher, offer...) --> whether all is canceled */
+/* host(script, publisher, offer...) --> whether each script was content */
 static int host(lua_State *L) {
   const char **words = lua_touserdata(L, 1);
   int count = 0;

@@ -135,6 +135,25 @@ function text.squeeze(value, columns)
   return head(value, left) .. "…" .. tail(value, columns - 1 - left)
 end
 
+--- Breaks a line at its spaces, so that none of its parts fills more columns; those
+--- after the first are indented. A word that is wider stays whole.
+---@param value string
+---@param columns integer
+---@return string
+function text.wrap(value, columns)
+  local lines, line = {}, nil
+  for gap, word in value:gmatch "( *)([^ ]+)" do
+    local longer = line and line .. gap .. word or gap .. word
+    if line and text.columns(longer) > columns then
+      lines[#lines + 1] = line
+      longer = "  " .. word
+    end
+    line = longer
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
 --- Fills a text up with spaces.
 ---@param value string
 ---@param columns integer
@@ -160,11 +179,33 @@ function text.duration(seconds)
   return ("%dd%02dh"):format(whole // 86400, whole // 3600 % 24)
 end
 
+--- "canceled 38, failed 2": how often each word occurs, in the order of the first ones.
+---@param words string[]
+---@return string
+function text.tally(words)
+  local order, counts = {}, {}
+  for _, word in ipairs(words) do
+    order[#order + 1] = not counts[word] and word or nil
+    counts[word] = (counts[word] or 0) + 1
+  end
+  for i, word in ipairs(order) do
+    order[i] = ("%s %d"):format(word, counts[word])
+  end
+  return table.concat(order, ", ")
+end
+
 --- A text as one word of a POSIX shell: locations hold `$`.
 ---@param value string
 ---@return string
 function text.quote(value)
   return "'" .. value:gsub("'", "'\\''") .. "'"
+end
+
+--- The same, left as it is where a shell takes it for one word anyway.
+---@param value string
+---@return string
+function text.quote_word(value)
+  return value:find "^[A-Za-z0-9._/:@%%+=,-]+$" and value or text.quote(value)
 end
 
 return text

@@ -15,8 +15,8 @@ describe("cloudpartner cancel", function()
     offer("plain", { id = RAN })
     local result = run("cancel contoso plain" .. QUICK)
     assert.equal(0, result.status)
-    assert.equal("contoso/plain: canceled (operation " .. RAN
-      .. "); a publish may start\n", result.out)
+    assert.matches("^contoso/plain: canceled %(%a+ " .. RAN:gsub("%-", "%%-")
+      .. "%); a publish may start\n$", result.out)
   end)
 
   it("prints the line to go on with as soon as the cancel is accepted", function()
@@ -25,21 +25,24 @@ describe("cloudpartner cancel", function()
     local child <close> = service.start_command("cancel contoso line")
     child:read_until "to go on elsewhere:$"
     local line = child:read_until "cloudpartner wait"
-    assert.matches("^cloudpartner wait %-%-for canceled "
-      .. "'http://[^' ]+/contoso/offers/line/operations/[^' ]+'$", line)
+    assert.matches("^cloudpartner wait %-%-for canceled %-%-list%-lag 0.1 "
+      .. "contoso/line/%x+%-%x+%-%x+%-%x+%-%x+$", line)
   end)
+
+  local IDLE = { running = false, history = { { state = "canceled" } } }
 
   -- Settings of the offer, more arguments, status, what is printed.
   local ENDS = {
-    nothing = { { running = false, history = { {} } }, "", 3,
-      "nothing to cancel; a publish may start" },
+    nothing = { IDLE, "", 3, "nothing to cancel; a publish may start" },
+    idle = { IDLE, "--ignore-idle", 0, "nothing to cancel" },
+    never = { { running = false }, "", 1, "cloudpartner operations contoso/never\n$" },
     late = { { too_late = true }, "", 4, "too late, it had completed" },
     failed = { { too_late = true, ending = "failed" }, "", 5, "it had failed by itself" },
     other = { {}, "--operation somebody-s", 1, "somebody%-s" },
     foreign = { { foreign = true }, "", 1, "HTTP 403" },
     kept = { { cancelable = false, names = "own" }, "", 1, "goes on" },
     slow = { { cancel_seconds = 1e6 }, "--deadline 0.2", 6, "not ended after 0.2 s" },
-    colleague = { { next = { id = "theirs" } }, "", 0, "now theirs runs" },
+    colleague = { { next = { id = "theirs" } }, "", 8, "do not publish, now theirs runs" },
   }
   for name, case in pairs(ENDS) do
     it(("ends with %d: %s"):format(case[3], name), function()
@@ -55,7 +58,7 @@ describe("cloudpartner cancel", function()
     sent = { { cancel_seconds = 1e6 }, {}, "--deadline 0.1", "the cancel was accepted" },
     refused = { { foreign = true }, {}, "", "the cancel was refused with HTTP 403" },
     mistaken = { {}, {}, "--operation theirs", "no cancel was sent" },
-    unheard = { {}, { { on = "cancel", status = 503, times = -1 } }, "--deadline 0.1",
+    unheard = { {}, { { on = "cancel", status = 503, times = -1 } }, "--deadline 0.4",
       "whether the cancel arrived is not known" },
   }
   for name, case in pairs(MEANINGS) do
@@ -69,17 +72,19 @@ describe("cloudpartner cancel", function()
 
   it("says that no cancel was sent where nothing could be", function()
     local result = run "cancel contoso vm --endpoint http://127.0.0.1:9 --deadline 0.1"
-    assert.equal(6, result.status)
-    assert.matches("contoso/vm: no cancel was sent\n$", result.err)
+    assert.equal(1, result.status)
+    assert.matches("contoso/vm: no cancel was sent\n[^\n]*: to try again:\n"
+      .. "cloudpartner cancel %-%-endpoint http://127.0.0.1:9 contoso/vm\n$", result.err)
   end)
 
-  it("prints the line to go on with where the answer was lost", function()
-    offer("lost", { cancel_seconds = 1e6, cancellation_state = false })
+  it("goes on with a cancel that is never blind where the answer was lost", function()
+    offer("lost", { cancel_seconds = 1e6, cancellation_state = false, id = RAN })
     service.portal:set("*", { faults = { { on = "cancel", drop = "after" } } })
     local result = run("cancel contoso lost" .. QUICK .. "--deadline 0.2")
     assert.equal(6, result.status)
-    assert.matches("whether the cancel arrived is not known\n[^\n]*\ncloudpartner wait ",
-      result.err)
+    assert.matches("whether the cancel arrived is not known\n.*\n[^\n]*a cancel goes out "
+      .. "only if that still runs:\ncloudpartner cancel %-%-list%-lag 0.1 contoso/lost/"
+      .. RAN:gsub("%-", "%%-") .. "\n$", result.err)
   end)
 
   describe("where nothing runs", function()
@@ -101,11 +106,28 @@ describe("cloudpartner cancel", function()
         assert.equal(("contoso/idle-%s: nothing to cancel; a publish may start\n")
           :format(form), result.out)
         assert.is_truthy(result.err:find("nothing was seen running; to look elsewhere:\n"
-          .. ("cloudpartner operations 'contoso' 'idle-%s'\n"):format(form), 1, true))
+          .. ("cloudpartner operations contoso/idle-%s\n"):format(form), 1, true))
         assert.is_nil(result.err:find(OLD, 1, true))
         assert.is_nil(result.err:find "cloudpartner wait")
       end)
     end
+
+    it("says why it takes so long, and what it is at", function()
+      idle "idle-why"
+      local result = run("cancel contoso idle-why" .. QUICK)
+      assert.matches("contoso/idle%-why: nothing was seen running; the service's list may "
+        .. "be behind, so it is watched for 0s %(%-%-list%-lag%)\n", result.err)
+      assert.matches("contoso/idle%-why looking whether anything runs %d+s\n", result.err)
+      assert.is_nil(result.err:find "canceling")
+    end)
+
+    it("does not say that nothing was seen where it could not look", function()
+      idle "blind"
+      service.portal:set("*", { faults = { { on = "operations", status = 500, times = 2 } } })
+      local result = run("cancel contoso blind" .. QUICK)
+      assert.matches("contoso/blind: what runs could not be looked at; the service's list",
+        result.err)
+    end)
 
     it("names nothing that ended before with --no-wait", function()
       idle "idle-quick"
@@ -121,26 +143,18 @@ describe("cloudpartner cancel", function()
       local told = objects(run "cancel contoso idle-json --no-wait --json".out)
       for i, event in ipairs { "change", "result" } do
         local outcome = event == "result" and "accepted" or nil
+        told[i].time = nil
         assert.same({ event = event, publisher = "contoso", offer = "idle-json",
-          state = "accepted", outcome = outcome }, told[i])
+          state = "accepted", outcome = outcome, cancel = "accepted" }, told[i])
       end
       assert.equal(2, #told)
-    end)
-
-    it("goes on with what runs though the list does not show it", function()
-      offer("unseen", { list = "empty", id = RAN })
-      local result = run("cancel contoso unseen --no-wait")
-      assert.equal("contoso/unseen: cancel accepted, but nothing was seen running\n",
-        result.out)
-      assert.matches("cloudpartner wait [^\n]*/operations/" .. RAN:gsub("%-", "%%-"),
-        result.err)
     end)
 
     it("goes on with the list where the location must not be followed", function()
       offer("elsewhere", { list = "empty", location = "https://evil.example/api/1" })
       local result = run("cancel contoso elsewhere --no-wait")
       assert.is_nil(result.err:find "evil")
-      assert.matches("cloudpartner operations 'contoso' 'elsewhere'", result.err)
+      assert.matches("cloudpartner operations contoso/elsewhere", result.err)
     end)
   end)
 
@@ -184,6 +198,10 @@ describe("cloudpartner cancel", function()
         ["many%-3"] = "nothing to cancel" } do
         assert.matches(("\ncontoso/%s: %s"):format(name, words), told)
       end
+      assert.matches("\n3 offers: [^\n]+\n$", result.out)
+      for _, words in ipairs { "canceled 1", "too late 1", "nothing to cancel 1" } do
+        assert.is_truthy(result.out:find(words, 1, true))
+      end
     end)
 
     it("prints one result for each as JSON", function()
@@ -195,10 +213,12 @@ describe("cloudpartner cancel", function()
       local told = {}
       for _, one in ipairs(objects(result.out, "result")) do
         assert.is_nil(told[one.offer])
-        told[one.offer] = { one.outcome, one.cancel, (one.error or {}).status }
+        told[one.offer] = { one.outcome, one.cancel, (one.error or {}).status or 0,
+          one.may_publish }
       end
-      assert.same({ ["json-1"] = { "canceled" }, ["json-2"] = { nil, "refused", 403 },
-        ["json-3"] = { "nothing_to_cancel" } }, told)
+      assert.same({ ["json-1"] = { "canceled", "accepted", 0, true },
+        ["json-2"] = { nil, "refused", 403 },
+        ["json-3"] = { "nothing_to_cancel", "accepted", 0, true } }, told)
     end)
 
     -- What each JSON result in the output says: by offer, its outcome or error.
@@ -281,7 +301,8 @@ describe("cloudpartner cancel", function()
       offer("quick-3", { foreign = true })
       local result = run("cancel contoso quick-1 quick-2 --no-wait")
       assert.equal(0, result.status)
-      assert.equal(2, select(2, result.err:gsub("cloudpartner wait %-%-for", "")))
+      assert.matches("2 of them: to go on elsewhere:\ncloudpartner wait %-%-for canceled "
+        .. "contoso/quick%-%d/%S+ contoso/quick%-%d/%S+\n", result.err)
       assert.same({ 1, 1, 1 },
         { counts "quick-1".cancels, counts "quick-1".acted, counts "quick-1".polls })
       assert.equal(1, run("cancel contoso quick-1 quick-3 --no-wait").status)
@@ -293,26 +314,49 @@ describe("cloudpartner cancel", function()
       assert.same({ "accepted", RAN }, { told[1].outcome, told[1].operation })
     end)
 
-    it("tells what came before", function()
-      offer("quick-5", { running = false, synchronous = true, history = { {} } })
-      assert.equal(3, run("cancel contoso quick-5 --no-wait" .. QUICK).status)
-    end)
   end)
 
   describe("with --dry-run", function()
-    it("prints curl lines and sends nothing", function()
-      offer "dry"
-      local before = service.portal:ledger().requests
+    it("says what would be canceled, prints the curl line and sends nothing", function()
+      offer("dry", { id = RAN })
+      offer("wet", { running = false })
       local result = run "cancel contoso dry wet --dry-run --email a@x.com"
       assert.equal(0, result.status)
-      assert.equal(before, service.portal:ledger().requests)
-      assert.matches("^curl %-i %-X POST [^\n]*a@x.com[^\n]*/dry/cancel[^\n]*\n"
+      assert.matches("^contoso/dry: would cancel publish " .. RAN:gsub("%-", "%%-")
+        .. ", running\ncurl %-i %-X POST [^\n]*a@x.com[^\n]*/dry/cancel[^\n]*\n"
+        .. "contoso/wet: nothing is seen running; a cancel would be sent all the same\n"
         .. "curl [^\n]*/wet/cancel[^\n]*\n$", result.out)
+      assert.same({ 0, 1 }, { counts "dry".cancels, counts "dry".lists })
+    end)
+
+    it("says that nothing would be sent where another one runs", function()
+      offer("dry-other", { id = RAN })
+      local result = run "cancel contoso/dry-other/theirs --dry-run"
+      assert.equal(0, result.status)
+      assert.matches("would send nothing: publish " .. RAN:gsub("%-", "%%-")
+        .. ", running, and not theirs\n", result.out)
+    end)
+
+    it("is JSON, too", function()
+      offer("dry-json", { id = RAN })
+      local told = objects(run "cancel contoso dry-json --dry-run --json".out)
+      assert.equal(1, #told)
+      assert.same({ "dry_run", "contoso", "dry-json", RAN, "running", "publish" },
+        { told[1].event, told[1].publisher, told[1].offer, told[1].operation,
+          told[1].state, told[1].kind })
+      assert.matches("^curl .*/dry%-json/cancel", told[1].curl)
+    end)
+
+    it("ends with 1 where it could not look", function()
+      local result = run "cancel contoso nobody --dry-run"
+      assert.equal(1, result.status)
+      assert.matches("HTTP 404", result.err)
+      assert.equal("", result.out)
     end)
 
     it("prints what the shell can run", function()
       offer("curl", { running = false })
-      local line = run "cancel contoso curl --dry-run".out
+      local line = run "cancel contoso curl --dry-run".out:match "\n(curl .*)$"
       local result = command.shell('curl() { command curl -s "$@"; }\n' .. line,
         { CPP_TOKEN = service.portal.token })
       assert.equal(0, result.status)
@@ -323,12 +367,12 @@ describe("cloudpartner cancel", function()
   it("prints a line for each exchange with --trace", function()
     offer "trace"
     local result = run("cancel contoso trace --trace" .. QUICK)
-    assert.matches("%+0%.%d%d%d s GET /api/publishers/contoso/offers/trace/submissions/"
+    assert.matches("^%d%d:%d%d:%d%dZ %+0%.%d%d%d s GET "
+      .. "/api/publishers/contoso/offers/trace/submissions/"
       .. "%S+ 200: .*total [%d.]+ ms; HTTP/1.1, new connection, attempt 1, request ", result.err)
     assert.matches("POST /api/%S+ 202: [^\n]*HTTP/1.1, new connection, attempt 1, request ",
       result.err)
     assert.matches("GET /api/[^\n]*, attempt %d+ after 0%.%d s %(backoff%), request ",
       result.err)
-    assert.matches("waited [%d.]+ s %(%l+_?%l*%) 200, .*%(backoff%) 200", result.err)
   end)
 end)

@@ -64,9 +64,20 @@ local function open(script, values)
   return setmetatable({ pipe = pipe, pid = pipe:read "n", seen = pipe:read "l" }, command)
 end
 
---- Starts it; its errors join its output, which can be read line by line.
-function command.start(words, values)
-  return open(("echo $$; exec %s %s </dev/null 2>&1"):format(MAIN, words), values)
+--- Starts it; its errors join its output, which can be read line by line. `before` is
+--- what the shell does first.
+function command.start(words, values, before)
+  return open(("echo $$; %s exec %s %s </dev/null 2>&1"):format(before or "", MAIN, words),
+    values)
+end
+
+-- /proc is its parent's, and so is the id that it has there.
+local AS_INIT = "read pid rest </proc/self/stat; echo $pid; exec %s %s </dev/null 2>&1"
+
+--- Starts it as process 1 of a world of its own.
+function command.start_as_init(words, values)
+  return open("unshare --pid --fork --kill-child sh -c "
+    .. shell.quote(AS_INIT:format(MAIN, words)), values)
 end
 
 --- The same on a terminal of this size.
@@ -97,12 +108,17 @@ function command:read_until(pattern)
   error("never printed: " .. pattern .. "\nprinted: " .. self.seen)
 end
 
+--- Sends it a signal.
+function command:send(signal)
+  assert(os.execute(("kill -%s %d"):format(signal, self.pid)))
+end
+
 --- Sends it a signal and waits for its end.
 ---@return string out  the rest of it
 ---@return string how  "exit" or "signal"
 ---@return integer status
 function command:kill(signal)
-  assert(os.execute(("kill -%s %d"):format(signal, self.pid)))
+  self:send(signal)
   local rest = self.pipe:read "a"
   local _, how, status = self.pipe:close()
   return rest, how, status

@@ -1,17 +1,34 @@
 local exit = require "cpp.cli.exit"
 
 describe("the exit status of a cancel", function()
-  local OUTCOMES = { canceled = 0, accepted = 0, nothing_to_cancel = 3, too_late = 4,
-    failed = 5, ["something new"] = 1 }
-  for outcome, status in pairs(OUTCOMES) do
-    it(("is %d for %s"):format(status, outcome), function()
-      assert.equal(status, exit.of_cancel { outcome = outcome })
+  -- Outcome, whether one may publish, status; with --ignore-idle.
+  local RESULTS = {
+    { "canceled", true, 0 }, { "canceled", false, 8 }, { "canceled", nil, 8 },
+    { "accepted", nil, 0 }, { "nothing_to_cancel", true, 3, 0 },
+    { "nothing_to_cancel", false, 8 }, { "nothing_to_cancel", nil, 8 },
+    { "too_late", true, 4 }, { "too_late", nil, 4 }, { "failed", true, 5 },
+    { "failed", false, 5 }, { "something new", true, 1 },
+  }
+  for _, case in ipairs(RESULTS) do
+    local outcome, may_publish, status, idle = table.unpack(case, 1, 4)
+    it(("is %d for %s, may_publish %s"):format(status, outcome, may_publish), function()
+      local result = { outcome = outcome, may_publish = may_publish }
+      assert.equal(status, exit.of_cancel(result))
+      assert.equal(idle or status, exit.of_cancel(result, true))
     end)
   end
 
-  for code, status in pairs { deadline = 6, other_operation = 1, unverified = 1 } do
-    it(("is %d for the error %s"):format(status, code), function()
-      assert.equal(status, exit.of_cancel { err = { code = code } })
+  -- Code, what became of the cancel, status.
+  local ERRORS = {
+    { "deadline", "accepted", 6 }, { "deadline", "unknown", 6 },
+    { "deadline", "not_sent", 1 }, { "deadline", "refused", 1 },
+    { "other_operation", "not_sent", 1 }, { "unverified", "accepted", 1 },
+    { "not_canceled", "accepted", 1 }, { "could_not_connect", "not_sent", 1 },
+  }
+  for _, case in ipairs(ERRORS) do
+    local code, fate, status = table.unpack(case)
+    it(("is %d for the error %s, %s"):format(status, code, fate), function()
+      assert.equal(status, exit.of_cancel { err = { code = code, cancel = fate } })
     end)
   end
 end)
@@ -41,8 +58,8 @@ describe("the exit status of a wait", function()
 end)
 
 describe("the exit status of several", function()
-  it("is the first that occurs of 1, 6, 4, 5, 7, 3, 0", function()
-    local order = { 1, 6, 4, 5, 7, 3, 0 }
+  it("is the first that occurs of 1, 6, 4, 5, 7, 8, 3, 0", function()
+    local order = { 1, 6, 4, 5, 7, 8, 3, 0 }
     for i, worse in ipairs(order) do
       for j = i, #order do
         assert.equal(worse, exit.worst { order[j], worse, order[j] })

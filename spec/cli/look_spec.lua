@@ -27,6 +27,16 @@ describe("cloudpartner poll", function()
     local failure = objects(run "poll /api/operations/nothing --json".out)[1]
     assert.same({ "result", 404 }, { failure.event, failure.error.status })
   end)
+
+  it("takes an operation by its name, and tells its steps as JSON", function()
+    offer("poll-json", { id = RAN })
+    local told = objects(run("poll --json contoso/poll-json/" .. RAN).out)
+    assert.equal(1, #told)
+    assert.same({ "result", RAN }, { told[1].event, told[1].operation })
+    assert.same({ name = "Validate prerequisites", status = "complete", progress = 100 },
+      told[1].steps[1])
+    assert.matches("^%d+%-%d+%-%d+T%d+:%d+:%d+Z$", told[1].time)
+  end)
 end)
 
 describe("cloudpartner operations", function()
@@ -35,7 +45,7 @@ describe("cloudpartner operations", function()
     local result = run "operations contoso list"
     assert.equal(0, result.status)
     assert.matches("^" .. RAN:gsub("%-", "%%-") .. "  running      publish   "
-      .. "%d+%-%d+%-%d+T%d+:%d+:%d+\nold%-1  failed       publish   %S+\n$", result.out)
+      .. "%d+%-%d+%-%d+T%d+:%d+:%d+Z\nold%-1  failed       publish   %S+Z\n$", result.out)
   end)
 
   it("lists them as JSON", function()
@@ -43,6 +53,22 @@ describe("cloudpartner operations", function()
     local item = objects(run "operations contoso list-json --json".out)[1]
     assert.same({ "operation", "contoso", "list-json", "running", "publish", RAN },
       { item.event, item.publisher, item.offer, item.state, item.kind, item.operation })
+    assert.matches("^%d+%-%d+%-%d+T%d+:%d+:%d+%.%d+Z?$", item.changed_time)
+  end)
+
+  it("says so where there are none", function()
+    offer("list-none", { running = false })
+    assert.equal("contoso/list-none: no operations\n", run "operations contoso list-none".out)
+    local told = objects(run "operations contoso list-none --json".out)
+    assert.same({ 1, "result", "list-none" }, { #told, told[1].event, told[1].offer })
+  end)
+
+  it("lists those of several offers, each with its name", function()
+    offer("list-1", { id = RAN })
+    offer("list-2", { running = false })
+    local result = run "operations contoso/list-1 contoso/list-2"
+    assert.matches("^contoso/list%-1:\n" .. RAN:gsub("%-", "%%-") .. " [^\n]*\n"
+      .. "contoso/list%-2: no operations\n$", result.out)
   end)
 end)
 
@@ -51,7 +77,8 @@ describe("cloudpartner status", function()
     offer "status"
     assert.matches("^contoso/status: running, %d+ %%\n  100 %%",
       run "status contoso status".out)
-    assert.equal("running", objects(run "status contoso status --json".out)[1].state)
+    local told = objects(run "status contoso/status --json".out)[1]
+    assert.same({ "running", "complete" }, { told.state, told.steps[1].status })
   end)
 
   it("names the offer where it fails", function()

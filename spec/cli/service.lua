@@ -8,7 +8,7 @@ local emulator = require "cpp.emulator"
 local service = {}
 
 -- A wrong wait ends a case, not the day.
-service.QUICK = " --interval 0.02 --list-lag 0.1 --deadline 20 "
+service.QUICK = " --interval 0.02 --deadline 20 --list-lag 0.1 "
 
 -- A publish lasts hours, a cancel 0.12 s.
 local SPEED = 1000
@@ -71,6 +71,17 @@ end
 --- Starts it.
 function service.start_command(words)
   return command.start(words .. service.QUICK, command.of(service.portal))
+end
+
+--- Starts it with a signal ignored.
+function service.start_ignoring(signal, words)
+  return command.start(words .. service.QUICK, command.of(service.portal),
+    ("trap '' %s;"):format(signal))
+end
+
+--- Starts it as process 1.
+function service.start_as_init(words)
+  return command.start_as_init(words .. service.QUICK, command.of(service.portal))
 end
 
 --- Starts it, where it waits for nothing.

@@ -70,6 +70,26 @@ describe("text.duration", function()
   end)
 end)
 
+describe("text.wrap", function()
+  it("breaks at spaces, and indents what follows", function()
+    assert.equal("one two\n  three", text.wrap("one two three", 8))
+    assert.equal("one two three", text.wrap("one two three", 13))
+    assert.equal("  one\n  two", text.wrap("  one two", 7))
+  end)
+
+  it("leaves a word whole that is wider", function()
+    assert.equal("a\n  bbbbbbbb\n  c", text.wrap("a bbbbbbbb c", 4))
+  end)
+end)
+
+describe("text.quote_word", function()
+  it("quotes what a shell would not take for one word", function()
+    assert.same({ "contoso/vm-1/id", "'a$b'", "''", "'a b'", "'~'" }, {
+      text.quote_word "contoso/vm-1/id", text.quote_word "a$b", text.quote_word "",
+      text.quote_word "a b", text.quote_word "~" })
+  end)
+end)
+
 describe("text.quote", function()
   it("makes one word of a shell", function()
     assert.equal([['a$b'\''c d']], text.quote "a$b'c d")

@@ -1,7 +1,8 @@
 local cjson = require "cjson"
 local command = require "spec.cli.command"
 local service = require "spec.cli.service"
-local trouble = require "cpp.cli.trouble"
+local tell = require "cpp.cli.tell"
+local trace = require "cpp.cli.trace"
 
 local objects, offer, run = service.objects, service.offer, service.run
 local QUICK = service.QUICK
@@ -11,7 +12,7 @@ teardown(service.stop)
 after_each(service.reset)
 
 local function event(fields)
-  local all = { method = "GET", url = "https://cloudpartner.azure.com/api/x?y=z" }
+  local all = { method = "GET", url = "https://cloudpartner.azure.com/api/x?y=z", sent = true }
   for name, value in pairs(fields) do
     all[name] = value
   end
@@ -19,43 +20,45 @@ local function event(fields)
 end
 
 describe("a failure that may pass", function()
-  -- Status, code, what is said of it.
+  -- Status, code, pause, what is said of it.
   local PASSING = {
-    { nil, "could_not_resolve", "no answer from %s: could not resolve" },
-    { nil, "could_not_connect", "no answer from %s: could not connect" },
-    { nil, "timeout", "no answer from %s: timeout" },
-    { 200, "incomplete_answer", "no answer from %s: incomplete answer" },
-    { 408, "http_408", "HTTP 408 from %s" }, { 429, "TooMany", "HTTP 429 from %s" },
-    { 503, "http_503", "HTTP 503 from %s" },
+    { nil, "could_not_resolve", nil, "no answer from %s: could not resolve" },
+    { nil, "could_not_connect", nil, "no answer from %s: could not connect" },
+    { nil, "timeout", nil, "no answer from %s: timeout" },
+    { 200, "incomplete_answer", nil, "no answer from %s: incomplete answer" },
+    { 408, "http_408", nil, "HTTP 408 from %s" }, { 429, "TooMany", 0, "HTTP 429 from %s" },
+    { 503, "http_503", 300, "HTTP 503 from %s, which asks to wait 5m00s" },
   }
   for _, case in ipairs(PASSING) do
-    local status, code, message = table.unpack(case, 1, 3)
+    local status, code, pause, message = table.unpack(case, 1, 4)
     it("is told: " .. code, function()
-      local failed = trouble.of(event { status = status, code = code })
+      local failed = trace.trouble(event { status = status, code = code, retryable = true,
+        retry_after = pause })
       assert.same({ status, code, message:format "https://cloudpartner.azure.com" },
         { failed.status, failed.code, failed.message })
     end)
   end
 
   for name, fields in pairs { ["a good answer"] = { status = 200 },
-    ["a refusal"] = { status = 403, code = "Forbidden" },
-    ["a certificate"] = { code = "tls_verification" }, ["an end"] = { code = "closed" },
-    ["nonsense"] = { status = 200, code = "invalid_json" } } do
+    ["a refusal"] = { status = 403, code = "Forbidden", retryable = false },
+    ["a certificate"] = { code = "tls_verification", retryable = false } } do
     it("is none: " .. name, function()
-      assert.is_nil(trouble.of(event(fields)))
+      assert.is_nil(trace.trouble(event(fields)))
     end)
   end
 
   -- Words: seconds, and what came then.
   local function listen(words)
     local told, time = {}, 0
-    local listener = trouble.listener(function() return time end, function(failed)
-      table.insert(told, time .. ":" .. (failed.status or failed.code))
+    local listener = trace.listener(function() return time end, function(failed, _, heard)
+      table.insert(told, time .. ":" .. (failed.status or failed.code)
+        .. (heard and "" or "!"))
     end)
     for at, word in words:gmatch "(%d+):(%S+)" do
       time = math.tointeger(at)
       local status = tonumber(word)
-      listener(event { status = status, code = status ~= 200 and word or nil })
+      listener(event { status = status, code = status ~= 200 and word or nil,
+        retryable = status ~= 200 })
     end
     return table.concat(told, " ")
   end
@@ -65,6 +68,10 @@ describe("a failure that may pass", function()
       listen "0:200 1:timeout 2:timeout 3:503 4:503 5:timeout 6:200 7:timeout")
   end)
 
+  it("is told before anything was ever answered as such", function()
+    assert.equal("0:timeout! 1:503", listen "0:timeout 1:503")
+  end)
+
   it("is told again after a long quiet, but not for ever", function()
     assert.equal("0:503 1800:503", listen "0:503 299:503 600:200 1800:503 1900:503")
     local words = {}
@@ -72,6 +79,30 @@ describe("a failure that may pass", function()
       words[i] = i * 60 .. ":" .. (i % 2 == 0 and "503" or "200")
     end
     assert.equal("120:503", listen(table.concat(words, " ")))
+  end)
+end)
+
+describe("what became of a cancel", function()
+  -- What its exchange tells; what it means.
+  for _, case in ipairs {
+    { { status = 202 }, "accepted" }, { { status = 200 }, "accepted" },
+    { { status = 202, code = "incomplete_answer" }, "accepted" },
+    { { status = 200, code = "invalid_json" }, "unknown" },
+    { { code = "timeout" }, "unknown" }, { { status = 503, code = "x" }, "unknown" },
+    { { status = 408, code = "x" }, "unknown" }, { { status = 403, code = "x" }, "refused" },
+    { { status = 429, code = "x" }, "refused" }, { { code = "y", sent = false }, nil },
+  } do
+    local fields, fate = case[1], case[2]
+    it(("is %s: %s %s"):format(fate, fields.status, fields.code), function()
+      assert.equal(fate, trace.fate(event(fields)))
+    end)
+  end
+
+  it("is told by its own exchange alone", function()
+    local post = { method = "POST", url = "https://x/api/publishers/p/offers/o/cancel?v=1" }
+    assert.is_true(trace.is_cancel(event(post)))
+    assert.is_false(trace.is_cancel(event { method = "POST", url = "https://x/token" }))
+    assert.is_false(trace.is_cancel(event { url = post.url }))
   end)
 end)
 
@@ -90,8 +121,7 @@ describe("a service that cannot be reached", function()
       local child <close> = command.start(words .. DEAD
         .. "--interval 0.02 --deadline 99", { CPP_TOKEN = "t" })
       assert.equal(name .. ": no answer from http://127.0.0.1:9: could not connect; "
-        .. "will keep trying until the deadline, in 1m38s",
-        child:read_until "no answer")
+        .. "will keep trying for a minute", child:read_until "no answer":sub(11))
       os.execute "sleep 0.3"
       local rest = child:kill "INT"
       assert.equal(0, count(rest, "no answer"))
@@ -100,7 +130,7 @@ describe("a service that cannot be reached", function()
 
   it("is told as JSON too, and changes nothing of the result", function()
     local result = run("cancel contoso a b --json --deadline 0.3 --interval 0.02" .. DEAD)
-    assert.equal(6, result.status)
+    assert.equal(1, result.status)
     local told = {}
     for _, one in ipairs(objects(result.out)) do
       told[one.offer .. " " .. one.event] = (told[one.offer .. " " .. one.event] or 0) + 1
@@ -122,7 +152,8 @@ describe("a service that cannot be reached", function()
       local credential, cli = require "cpp.credential", require "cpp.cli"
       local given = { tenant = %q, client_id = %q, client_secret = %q, authority = %q }
       credential.environment = function() return credential.client_secret(given) end
-      os.exit(cli.main { "cancel", "contoso", "token", "--interval", "0.02" }, true)
+      os.exit(cli.main { "cancel", "contoso", "token", "--interval", "0.02",
+        "--list-lag", "0.1" }, true)
     ]]):format(portal.tenant, portal.client_id, portal.client_secret, portal.authority)
     local result = command.shell("lua5.4 - <<'END'\n" .. program .. "\nEND",
       { CPP_ENDPOINT = portal.endpoint })
@@ -165,7 +196,7 @@ describe("a hint", function()
     local result = run("cancel contoso a b" .. QUICK, { CPP_TOKEN = "wrong" })
     assert.equal(1, result.status)
     assert.equal(2, select(2, result.err:gsub("refused with HTTP 401\n", "")))
-    assert.equal(1, select(2, result.err:gsub("\ncloudpartner: `cloudpartner whoami`"
+    assert.equal(1, select(2, result.err:gsub("\n%S+ cloudpartner: `cloudpartner whoami`"
       .. " shows whose token it is", "")))
   end)
 
@@ -175,7 +206,7 @@ describe("a hint", function()
     it("says that the token has expired: " .. words, function()
       local result = run(words, { CPP_TOKEN = OLD })
       assert.equal(1, result.status)
-      assert.matches("\ncloudpartner: the token in CPP_TOKEN expired %d+d%d+h ago; "
+      assert.matches("\n[^\n]-cloudpartner: the token in CPP_TOKEN expired %d+d%d+h ago; "
         .. "`cloudpartner whoami` ", result.err)
     end)
   end
@@ -196,6 +227,39 @@ describe("a hint", function()
       .. "the service is\n$", result.err)
     assert.is_nil(result.err:find("--endpoint 'http://other", 1, true))
   end)
+
+  -- Words, what is said.
+  local HINTS = {
+    { "status contoso nobody", "are both ids right?" },
+    { "poll /api/operations/nothing", "does not know it any more, or is another one" },
+    { "poll contoso/vm/nothing", "does not know it any more" },
+    { "status contoso vm --endpoint http://127.0.0.1:9", "are host and port right" },
+    { "status contoso vm --endpoint https://service.portal.invalid",
+      "is the host name right" },
+  }
+  for _, case in ipairs(HINTS) do
+    it("says what to check: " .. case[1], function()
+      local result = run(case[1])
+      assert.equal(1, result.status)
+      assert.is_truthy(result.err:find("\ncloudpartner: .*" .. case[2]:gsub("%p", "%%%0")),
+        result.err)
+    end)
+  end
+
+  -- What only the errors themselves tell.
+  local ERRORS = {
+    { { code = "tls_verification" }, "--ca-file or SSL_CERT_FILE names the authority" },
+    { { code = "proxy_refused", status = 407 }, "http://NAME:PASSWORD@HOST:PORT" },
+    { { code = "proxy_refused", status = 403 }, "lets nothing through" },
+    { { code = "invalid_token" }, "a token is the text alone" },
+    { { code = "Conflict", status = 409 }, "`cloudpartner operations contoso/vm`" },
+  }
+  for _, case in ipairs(ERRORS) do
+    it("says what to do about " .. case[1].code .. " " .. (case[1].status or ""), function()
+      local hint = tell.hint(case[1], { publisher = "contoso", offer = "vm" })
+      assert.is_truthy(hint:find(case[2], 1, true), hint)
+    end)
+  end
 
   it("is for people: JSON is as before", function()
     local result = run("status contoso a --json", { CPP_TOKEN = "wrong" })

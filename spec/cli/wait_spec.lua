@@ -44,28 +44,48 @@ describe("cloudpartner wait", function()
     offer("several-1", { publish_seconds = 4e6 })
     offer("several-2", { publish_seconds = 4e6, ending = "failed",
       errors = { "<b>Too</b> large" } })
-    local result = run(("wait %s %s%s"):format(location_of "several-1",
+    local result = run(("wait '%s' '%s'%s"):format(location_of "several-1",
       location_of "several-2", QUICK))
     assert.equal(5, result.status)
     assert.matches("contoso/several%-1: succeeded, 100 %%", result.out)
     assert.matches("contoso/several%-2: failed, [^\n]*\n  .*Too large", result.out)
+    assert.matches("\n2 operations: %a+ 1, %a+ 1\n$", result.out)
   end)
 
   it("prints JSON", function()
     offer("wait-json", { publish_seconds = 4e6, id = RAN })
     local location = location_of "wait-json"
     local told = objects(run("wait --json " .. location).out, "result")
+    told[1].time = nil
     assert.same({ { event = "result", publisher = "contoso", offer = "wait-json",
       state = "succeeded", progress = 100, operation = RAN, location = location } }, told)
   end)
 
   it("prints errors as JSON", function()
-    local result = run "wait --json /nowhere"
+    local result = run "wait --json --list-lag 0 /nowhere"
     assert.equal(1, result.status)
     local told = objects(result.out)
     assert.same({ "result", "/nowhere", 404 },
       { told[1].event, told[1].location, told[1].error.status })
     assert.is_nil(told[1].cancel)
+  end)
+
+  it("takes an operation by its name, and says so in the line to go on with", function()
+    offer("wait-name", { id = RAN })
+    local result = run("wait --for canceled contoso/wait-name/" .. RAN
+      .. " --interval 0.02 --deadline 0.1")
+    assert.equal(6, result.status)
+    assert.matches("contoso/wait%-name: not ended after 0.1 s[^\n]*\n%S+ contoso/wait%-name: "
+      .. "last seen running, %d+ %% %(operation " .. RAN:gsub("%-", "%%-") .. "%)\n"
+      .. "%S+ contoso/wait%-name: to go on elsewhere:\ncloudpartner wait %-%-for canceled "
+      .. "contoso/wait%-name/" .. RAN:gsub("%-", "%%-") .. "\n$", result.err)
+  end)
+
+  it("says that an operation is not known yet", function()
+    local result = run("wait contoso/vm/nobody-s --interval 0.02 --list-lag 0.1")
+    assert.equal(1, result.status)
+    assert.matches("^%S+ contoso/vm   0 %% 0s not known yet\n%S+ contoso/vm: [^\n]*HTTP 404",
+      result.err)
   end)
 
   it("takes every form of a location", function()

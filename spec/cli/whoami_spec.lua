@@ -45,7 +45,7 @@ describe("cloudpartner whoami", function()
   it("shows a user's, clean, and warns of what will be refused", function()
     local result = run("whoami", { CPP_TOKEN = USER })
     assert.equal(0, result.status)
-    assert.equal("tenant       tenant-1\napplication  application-2\n"
+    assert.equal("from         CPP_TOKEN\ntenant       tenant-1\napplication  application-2\n"
       .. "user         Zoë [31m?>~@example.com\nobject id    object-3\n"
       .. "audience     " .. OTHER .. "\n", result.out:match "^(.-)expires")
     assert.matches("expires      2001%-09%-09 01:46:40 UTC %(expired %d+d%d+h ago%)",
@@ -54,15 +54,28 @@ describe("cloudpartner whoami", function()
   end)
 
   it("prints JSON", function()
-    assert.same({ event = "result", tenant = "tenant-1", application = "application-2",
+    local told = cjson.decode(run("whoami --json", { CPP_TOKEN = USER }).out)
+    assert.matches("^%d+%-%d+%-%d+T%d+:%d+:%d+Z$", told.time)
+    told.time = nil
+    assert.same({ event = "result", source = "CPP_TOKEN", tenant = "tenant-1",
+      application = "application-2",
       user = "Zoë [31m?>~@example.com", object_id = "object-3", expires = 1000000000,
-      audience = OTHER },
-      cjson.decode(run("whoami --json", { CPP_TOKEN = USER }).out))
+      audience = OTHER }, told)
   end)
 
   it("shows nothing that is not as it should be", function()
     local result = run("whoami", { CPP_TOKEN = ODD })
-    assert.same({ 0, "" }, { result.status, result.out })
+    assert.same({ 0, "from         CPP_TOKEN\n" }, { result.status, result.out })
+  end)
+
+  it("checks whether the service would take it", function()
+    assert.equal(0, run("whoami --check").status)
+    local result = run("whoami --check", { CPP_TOKEN = USER })
+    assert.equal(1, result.status)
+    assert.matches("not for https://cloudpartner.azure.com", result.err)
+    assert.matches("has expired", result.err)
+    assert.equal(1, run("whoami --check", { CPP_TOKEN = ODD }).status)
+    assert.equal(1, run("whoami --check --json", { CPP_TOKEN = USER }).status)
   end)
 
   it("says that a token is no JSON Web Token, and not what it is", function()

@@ -1,46 +1,22 @@
---- The command line.
+--- What the words of the command line mean, and the options that several verbs take.
 
-local argparse = require "argparse"
-local cpp = require "cpp"
-local failure = require "cpp.cli.failure"
-local help = require "cpp.cli.help"
-local words = require "cpp.cli.words"
+local exit = require "cpp.cli.exit"
+local facts = require "cpp.cli.facts"
 
 local arguments = {}
 
----@class cpp.cli.given  what the command line said
----@field command "cancel"|"wait"|"poll"|"operations"|"status"|"whoami"|"emulate"
----@field publisher string
----@field offers string[]
----@field offer string
----@field locations string[]
----@field location string
----@field json boolean|nil
----@field dry_run boolean|nil
----@field no_wait boolean|nil
----@field operation string|nil
----@field wanted string|nil  a state
----@field through_review boolean|nil
----@field emails string[]
----@field deadline number|nil
----@field interval number|nil
----@field list_lag number|nil
----@field concurrency integer|nil
----@field endpoint string|nil
----@field ca_file string|nil
----@field proxy string|nil
----@field trace boolean|nil
----@field tls boolean|nil
----@field speed number
----@field emulated {publisher: string, offer: string}[]
-
-local WIDTH = 80
+--- What the command line said: the verb, what it is about, and the options by their
+-- names, `--for` as wanted. A verb adds whether it is patient, and about several offers.
+---@class cpp.cli.given
+---@field command string
+---@field words string[]
+---@field [string] any
 
 -- ---- values ----
 
-local function number_from(least, word)
+local function number_from(least, parse, word)
   return function(argument)
-    local value = tonumber(argument)
+    local value = parse(argument)
     if value and value >= least and value < math.huge then
       return value
     end
@@ -48,218 +24,230 @@ local function number_from(least, word)
   end
 end
 
-local to_seconds = number_from(0, "a number of seconds")
-local to_pace = number_from(0.001, "a number of seconds above 0")
-local to_speed = number_from(0.001, "a number above 0")
+local UNITS = { { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 } }
 
-local function to_count(argument)
-  local value = math.tointeger(tonumber(argument))
-  if value and value >= 1 then
-    return value
+-- "90", "0.5", "5m", "1h30m"
+local function parse_duration(word)
+  local sum, rest = nil, word
+  for _, unit in ipairs(UNITS) do
+    local count, after = rest:match("^(%d+%.?%d*)" .. unit[1] .. "(.*)$")
+    if count then
+      sum, rest = (sum or 0) + tonumber(count) * unit[2], after
+    end
   end
-  return nil, ("'%s' is not an integer from 1"):format(argument)
+  return sum and rest == "" and sum or tonumber(word)
 end
 
--- The same, but its message names the option.
-local function of(option, convert)
+local function parse_count(word)
+  return math.tointeger(tonumber(word))
+end
+
+local KINDS = {
+  duration = number_from(0, parse_duration, "a time like 90, 0.5, 5m or 1h30m"),
+  pace = number_from(0.001, parse_duration, "a time above 0 like 90, 0.5, 5m or 1h30m"),
+  factor = number_from(0.001, tonumber, "a number above 0"),
+  count = number_from(1, parse_count, "an integer from 1"),
+}
+
+--- What converts the argument of an option; its message names the option.
+function arguments.to(kind, option)
   return function(argument)
-    local value, message = convert(argument)
+    local value, message = KINDS[kind](argument)
     return value, message and ("option '%s': %s"):format(option, message)
   end
 end
 
-local function to_text(argument)
+--- Any word but an empty one.
+function arguments.to_text(argument)
   if argument == "" then
     return nil, "an argument is empty"
   end
   return argument
 end
 
-local NO_LOCATION = "'%s' is no location: that is a URL, or a path that begins with '/'. "
-  .. "`cloudpartner operations PUBLISHER OFFER --json` shows those of an offer"
+-- Whoever lists processes would see it.
+local function to_proxy(argument)
+  if argument:find "^%a*:?/?/?[^/@]*:[^/@]*@" then
+    return nil, "option '--proxy': a password does not belong on a command line; "
+      .. "https_proxy may hold one"
+  end
+  return argument
+end
+
+-- ---- targets ----
+
+local function refuse(format, ...)
+  exit.with(2, "cloudpartner: " .. format:format(...))
+end
+
+-- "PUBLISHER/OFFER" or "PUBLISHER/OFFER/ID"; nil: it is neither.
+local function parse_target(word)
+  local publisher, offer, id = word:match "^([^/]+)/([^/]+)/?([^/]*)$"
+  if publisher and word:sub(-1) ~= "/" then
+    return { publisher = publisher, offer = offer, operation = id ~= "" and id or nil }
+  end
+end
+
+-- Of an offer, which may follow its publisher.
+local function read_target(publisher, word, with_id)
+  local target = parse_target(word)
+  if publisher and word:find("/", 1, true) then
+    refuse("'%s' follows the publisher '%s', and is no offer's id", word, publisher)
+  elseif publisher then
+    return { publisher = publisher, offer = word }
+  elseif not target or (target.operation and not with_id) then
+    refuse("'%s' is not PUBLISHER/OFFER%s", word, with_id and " or PUBLISHER/OFFER/ID" or "")
+  end
+  return target
+end
+
+--- "contoso vm-1 vm-2", or "contoso/vm-1 fabrikam/vm-2", `with_id` also "contoso/vm-1/ID",
+--- as publisher, offer and operation. Wrong usage ends the command, also the same twice,
+--- which would send two cancels.
+function arguments.targets(words, with_id)
+  local publisher = not words[1]:find("/", 1, true) and words[1]
+  local targets, seen = {}, {}
+  for i = publisher and 2 or 1, #words do
+    local target = read_target(publisher, words[i], with_id)
+    local name = target.publisher .. "/" .. target.offer
+    if seen[name] then
+      refuse("offer '%s' is named twice", name)
+    end
+    targets[#targets + 1], seen[name] = target, true
+  end
+  if #targets == 0 then
+    refuse("'%s' is a publisher, and its offer is missing: %s OFFER, or %s/OFFER",
+      publisher, publisher, publisher)
+  end
+  return targets
+end
+
+local NO_LOCATION = "'%s' is no operation: that is PUBLISHER/OFFER/ID, a URL, or a path "
+  .. "that begins with '/'. `cloudpartner operations PUBLISHER/OFFER` shows those of an offer"
+
+local function segment(id)
+  if id == "." or id == ".." then
+    refuse("'%s' is no id", id)
+  end
+  return (id:gsub("[^A-Za-z0-9._~$-]", function(byte)
+    return ("%%%02X"):format(byte:byte())
+  end))
+end
 
 -- A path without its first slash is still one of the service's.
-local function to_location(argument)
-  for _, pattern in ipairs { "^/", "^%a[%w+.-]*:", "^api/" } do
-    if argument:find(pattern) then
-      return argument
-    end
+local function read_location(word)
+  if word:find "^/" or word:find "^%a[%w+.-]*:" or word:find "^api/" then
+    return { location = word }
   end
-  return nil, NO_LOCATION:format(argument)
+  local subject = parse_target(word)
+  if not subject or not subject.operation then
+    refuse(NO_LOCATION, word)
+  end
+  subject.location = ("/api/publishers/%s/offers/%s/operations/%s"):format(
+    segment(subject.publisher), segment(subject.offer), segment(subject.operation))
+  return subject
 end
 
-local function to_emulated(argument)
-  local publisher, offer = argument:match "^([^/]+)/([^/]+)$"
-  if publisher then
-    return { publisher = publisher, offer = offer }
+--- Locations, or PUBLISHER/OFFER/ID. Wrong usage ends the command.
+function arguments.locations(words)
+  local subjects = {}
+  for i, word in ipairs(words) do
+    subjects[i] = read_location(word)
   end
-  return nil, ("'%s' is not PUBLISHER/OFFER"):format(argument)
+  return subjects
 end
 
--- ---- what several commands take ----
+-- ---- what several verbs take ----
 
--- Groups come before what is in none: own options are one to come first.
-local function group_options(command, own)
+--- Begins a verb.
+function arguments.command(parser, name, texts)
+  local command = parser:command(name):summary(texts.summary)
+  return command:description(texts.description):epilog(texts.epilog or "")
+end
+
+function arguments.add_offers(command)
+  command:argument("offer", "PUBLISHER OFFER..., or PUBLISHER/OFFER words, also of "
+    .. "several publishers."):argname "<publisher/offer>":args "+":target "words"
+    :convert(arguments.to_text)
+end
+
+function arguments.add_locations(command)
+  command:argument("operation", "PUBLISHER/OFFER/ID, or where the service tells about an "
+    .. "operation."):argname "<operation>":args "+":target "words":convert(arguments.to_text)
+end
+
+--- How the service is reached. Groups come before what is in none, so the verb's own
+--- options are one to come first.
+function arguments.add_connection(command, own)
   command:group("Options", table.unpack(own))
   command:group("Connection",
     command:option("--endpoint", "Where the service is."):argname "URL",
     command:option("--ca-file", "Trusted certificates, PEM."):argname "FILE",
-    command:option("--proxy", 'Proxy; "" for none.'):argname "URL",
+    command:option("--proxy", 'Proxy; "" for none.'):argname "URL":convert(to_proxy),
     command:flag("--trace", "Print a line about each exchange to stderr."))
 end
 
-local function add_output(command, own, what)
-  local json = command:flag("--json", "Print " .. what .. " as JSON, one object a line.")
-  local dry_run = command:flag("--dry-run", "Send nothing; print curl lines instead.")
-  command:mutex(json, dry_run)
-  table.move({ json, dry_run }, 1, 2, #own + 1, own)
-  group_options(command, own)
+--- What is printed, and how the service is reached; `dry_run` is what that does, where
+--- it is more than usual.
+function arguments.add_output(command, own, what, dry_run)
+  own[#own + 1] = command:flag("--json", "Print " .. what .. " as JSON, one object a line.")
+  own[#own + 1] = command:flag("--dry-run", dry_run
+    or "Send nothing; print curl lines instead.")
+  arguments.add_connection(command, own)
 end
 
-local function add_pace(command, own)
-  own[#own + 1] = command:option("--deadline", "Give up waiting after so long "
-    .. "(default: 3600)."):argname "SECONDS":convert(of("--deadline", to_seconds))
+--- Of verbs that take their time.
+function arguments.add_pace(command, own)
+  own[#own + 1] = command:option("--deadline", "Give up after so long (default: 1h); "
+    .. "90, 0.5, 5m, 1h30m."):argname "TIME":convert(arguments.to("duration", "--deadline"))
   own[#own + 1] = command:option("--interval", "Begin to ask at such intervals "
-    .. "(default: 5)."):argname "SECONDS":convert(of("--interval", to_pace))
-  own[#own + 1] = command:option("--list-lag", "What the service shows may be so old "
-    .. "(default: 120)."):argname "SECONDS":convert(of("--list-lag", to_seconds))
+    .. "(default: 5)."):argname "TIME":convert(arguments.to("pace", "--interval"))
+  own[#own + 1] = command:option("--list-lag", "How far the service may be behind "
+    .. "(default: 2m)."):argname "TIME":convert(arguments.to("duration", "--list-lag"))
+  own[#own + 1] = command:flag("--quiet", "Print results alone, no progress.")
 end
 
-local function new_command(parser, name, summary, description, epilog)
-  local command = parser:command(name):summary(summary)
-  command:description(description):epilog(epilog)
-  return command
+-- ---- before argparse ----
+
+-- argparse takes every word that begins with "-" for an option, and would not name
+-- the one whose number is negative.
+local WITH_VALUE = { ["--deadline"] = true, ["--interval"] = true, ["--list-lag"] = true,
+  ["--concurrency"] = true, ["--speed"] = true, ["--for"] = true }
+
+local function is_option(word)
+  return word == "-h" or word:find "^%-%-" ~= nil
 end
 
-local function add_offer(command)
-  command:argument("publisher", "The publisher's id."):convert(to_text)
-  command:argument("offer", "The offer's id."):convert(to_text)
-end
-
--- ---- the commands ----
-
-local function add_cancel(parser)
-  local command = new_command(parser, "cancel", "Cancel what runs on offers.",
-    help.CANCEL, help.CANCEL_EPILOG)
-  command:argument("publisher", "The publisher's id."):convert(to_text)
-  command:argument("offer", "Ids of offers."):args "+":target "offers":convert(to_text)
-  local own = {
-    command:option("--operation", "Cancel only if this is what runs; one offer only. "
-      .. "The same call again resumes a run that crashed."):argname "ID":convert(to_text),
-    command:option("--email", "Address that the service notifies; may be repeated.")
-      :argname "ADDRESS":count "*":target "emails",
-    command:flag("--no-wait", "End as soon as the service has taken the cancel."),
-    command:option("--concurrency", "Exchanges at a time (default: 16).")
-      :argname "N":convert(of("--concurrency", to_count)),
-  }
-  add_pace(command, own)
-  add_output(command, own, "changes and results")
-end
-
-local STATES = { "canceled", "succeeded", "failed", "waiting_for_publisher_review" }
-
-local function add_wait(parser)
-  local command = new_command(parser, "wait", "Follow operations to their ends.",
-    help.WAIT, help.WAIT_EPILOG)
-  command:argument("location", "Where the service tells about an operation.")
-    :args "+":target "locations":convert(to_location)
-  local own = {
-    command:option("--for", "The state that is wanted: canceled, succeeded, failed or "
-      .. "waiting_for_publisher_review, or the service's word for one."):target "wanted"
-      :argname "STATE":choices(STATES),
-    command:flag("--through-review", "Wait on while a person must review; "
-      .. "--for canceled does so."),
-  }
-  add_pace(command, own)
-  add_output(command, own, "changes and results")
-end
-
-local function add_poll(parser)
-  local command = new_command(parser, "poll", "Ask once about an operation.",
-    help.POLL, help.POLL_EPILOG)
-  command:argument("location", "Where the service tells about it."):convert(to_location)
-  add_output(command, {}, "the result")
-end
-
-local function add_operations(parser)
-  local command = new_command(parser, "operations", "List the operations of an offer.",
-    help.OPERATIONS, help.OPERATIONS_EPILOG)
-  add_offer(command)
-  add_output(command, {}, "the operations")
-end
-
-local function add_status(parser)
-  local command = new_command(parser, "status", "Ask once about an offer.",
-    help.STATUS, help.STATUS_EPILOG)
-  add_offer(command)
-  add_output(command, {}, "the result")
-end
-
-local function add_whoami(parser)
-  local command = new_command(parser, "whoami", "Show whose token is used.",
-    help.WHOAMI, help.WHOAMI_EPILOG)
-  group_options(command, { command:flag("--json", "Print one JSON object.") })
-end
-
-local function add_emulate(parser)
-  local command = new_command(parser, "emulate", "Run the portal on this machine.",
-    help.EMULATE, help.EMULATE_EPILOG)
-  command:flag("--tls", "https, with a certificate of its own.")
-  command:option("--speed", "Seconds that pass in one (default: 10)."):argname "N"
-    :default "10":show_default(false):convert(of("--speed", to_speed))
-  command:option("--offer", "An offer with a publish under way; may be repeated "
-    .. "(default: contoso/contoso-vm)."):argname "PUBLISHER/OFFER":count "*"
-    :target "emulated":convert(to_emulated)
-end
-
--- ---- parsing ----
-
--- argparse would end the process, with the status 1.
-local function refuse(parser, message)
-  failure.raise(2, ("%s\n\nError: %s"):format(parser:get_usage(), message))
-end
-
-local function new_parser()
-  local parser = argparse("cloudpartner", help.MAIN, help.MAIN_EPILOG)
-    :help_max_width(WIDTH):usage_max_width(WIDTH):command_target "command"
-    :help_description_margin(26)
-  parser.error = refuse
-  parser:flag("--version", "Show the version."):action(function()
-    print("cloudpartner " .. cpp._VERSION)
-    os.exit(0)
-  end)
-  for _, add in ipairs { add_cancel, add_wait, add_poll, add_operations, add_status,
-    add_whoami, add_emulate } do
-    add(parser)
-  end
-  parser:add_complete_command { name = "completion",
-    summary = "Print a script that completes in a shell.", description = help.COMPLETION }
-  return parser
-end
-
--- Twice the same would send two cancels.
-local function check_offers(given)
-  local seen = {}
-  for _, offer in ipairs(given.offers or {}) do
-    if seen[offer] then
-      failure.raise(2, ("cloudpartner: offer '%s' is named twice"):format(offer))
+-- "--deadline -1" becomes "--deadline=-1".
+local function join(args)
+  local list, i = {}, 1
+  while i <= #args and args[i] ~= "--" do
+    local word, following = args[i], args[i + 1]
+    if WITH_VALUE[word] and following and not is_option(following) then
+      word, i = word .. "=" .. following, i + 1
     end
-    seen[offer] = true
+    list[#list + 1] = word
+    i = i + 1
   end
-  if given.operation and #given.offers > 1 then
-    failure.raise(2, "cloudpartner: option '--operation' is for one offer")
-  end
+  return table.move(args, i, #args, #list + 1, list)
 end
 
---- Reads the command line. Wrong usage raises a failure of status 2; `--help`,
---- `--version` and `completion` print and end the process.
----@param args string[]
----@return cpp.cli.given
-function arguments.parse(args)
-  local parser = new_parser()
-  local given = parser:parse(words.prepare(args))
-  check_offers(given)
-  return given
+local function canonical(option, word)
+  local state = facts.fold(word)
+  return option .. (state ~= "unknown" and state or word)
+end
+
+--- A copy in which values stand with their options, and states have the names that
+--- this module gives them.
+function arguments.prepare(args)
+  local list = join(args)
+  for i, word in ipairs(list) do
+    if word == "--" then
+      break
+    end
+    list[i] = word:gsub("^(%-%-for=)(.*)$", canonical)
+  end
+  return list
 end
 
 return arguments

@@ -1,275 +1,376 @@
 --- `cloudpartner cancel`.
 
-local cpp = require "cpp"
-local events = require "cpp.cli.events"
+local arguments = require "cpp.cli.arguments"
 local exit = require "cpp.cli.exit"
 local facts = require "cpp.cli.facts"
-local go_on = require "cpp.cli.go_on"
-local report = require "cpp.cli.report"
-local target_of_offer = require "cpp.cli.target"
-local task = require "cpp.task"
+local json = require "cpp.cli.json"
+local rows = require "cpp.cli.rows"
+local session = require "cpp.cli.session"
+local system = require "cpp.system"
+local tell = require "cpp.cli.tell"
+local text = require "cpp.text"
 local trace = require "cpp.cli.trace"
 local workflow = require "cpp.workflow"
 
----@type fun()
-local ignore_sigpipe = require "cpp.system".ignore_sigpipe
+local cancel = {}
 
--- Raised by on_change: with --no-wait there is nothing left to do.
-local ACCEPTED = {}
+-- ---- the command line ----
 
-local CONCURRENCY = 16
+local TEXTS = {
+  summary = "Cancel what runs on offers.",
+  description = [[
+Cancels what runs on each offer, follows it to its end and tells what became of
+it, of several offers in the order in which they end. The service's own answer
+says only that it took the request. PUBLISHER/OFFER/ID cancels that operation
+and no other; the same call again resumes a run that crashed.
+
+As soon as a cancel is accepted, the command is printed with which another
+process can go on. A cancel whose answer was lost is never repeated blindly.
+What fails is tried again until the deadline; where nothing ever answers, for a
+minute. Where nothing is seen running, it takes --list-lag to be sure of that.
+Ctrl-C, SIGTERM and SIGHUP end the command, not the cancel.]],
+  epilog = [[
+Examples:
+   cloudpartner cancel contoso contoso-vm
+   cloudpartner cancel contoso/vm-1 contoso/vm-2 fabrikam/app --deadline 30m
+   cloudpartner cancel contoso/contoso-vm --json |
+      jq -r 'select(.event == "result") | .outcome // .error.message'
+   cloudpartner cancel \
+      contoso/contoso-vm/56615b67-2185-49fe-80d2-c4ddf77bb2e8
+
+Exit statuses:
+   0  canceled, and nothing else runs (with --no-wait: accepted)
+   3  there was nothing to cancel (with --ignore-idle: 0)
+   4  too late: it had completed
+   5  it had failed by itself
+   6  it has not ended by the deadline, and a cancel is or may be out
+   8  in place of 0 and 3: another one runs, or nobody could tell
+   1  anything else: refused, never sent, not made sure of, no answer ever
+For several offers it is the first of 1, 6, 4, 5, 8, 3, 0 that occurs.]],
+}
+
+function cancel.define(parser)
+  local command = arguments.command(parser, "cancel", TEXTS)
+  arguments.add_offers(command)
+  local own = {
+    command:option("--operation", "Cancel only if this is what runs; one offer only.")
+      :argname "ID":convert(arguments.to_text),
+    command:option("--email", "Address that the service notifies; may be repeated.")
+      :argname "ADDRESS":count "*":target "emails",
+    command:flag("--no-wait", "End as soon as the service has taken the cancel."),
+    command:flag("--ignore-idle", "That there was nothing to cancel is well, too."),
+    command:option("--concurrency", "Exchanges at a time (default: 16).")
+      :argname "N":convert(arguments.to("count", "--concurrency")),
+  }
+  arguments.add_pace(command, own)
+  arguments.add_output(command, own, "changes and results",
+    "Look, send nothing, and say what would be canceled.")
+end
+
+-- ---- targets ----
+
+---@class cpp.cli.target: cpp.cli.known
+---@field row cpp.cli.row
+---@field refusal integer|nil  HTTP status of the answer that refused the cancel
+---@field told string|nil  the line to go on with that was told
+---@field result cpp.workflow.result|nil
+
+local function new_target(self, given)
+  return {
+    publisher = given.publisher, offer = given.offer, cancel = "not_sent",
+    wanted = given.operation or self.given.operation,
+    row = self.screen:add(facts.name(given), rows.cancel),
+  }
+end
+
+local function parse_targets(given)
+  local targets = arguments.targets(given.words, true)
+  if given.operation and (#targets > 1 or targets[1].operation) then
+    exit.with(2, "cloudpartner: option '--operation' is for one offer, without an id")
+  end
+  return targets
+end
 
 -- ---- news ----
 
-local function describe_go_on(session, target)
-  local location = target:location()
-  if location then
-    return "to go on elsewhere:\n" .. go_on.wait(session.given, location)
-  end
-  return "nothing was seen running; to look elsewhere:\n"
-    .. go_on.look(session.given, target)
-end
-
-local function tell_how_to_go_on(session, target)
-  local told = describe_go_on(session, target)
-  if told ~= target.told then
-    target.told = told
-    session.console:note(("%s: %s"):format(facts.name(target), told))
+local function print_change(self, target, operation, state)
+  if self.given.json then
+    self.screen:emit(json.line("change", json.fields(operation, {
+      publisher = target.publisher, offer = target.offer, state = state,
+      cancel = target.cancel })))
   end
 end
 
-local function print_change(session, target, operation)
-  if session.given.json then
-    local news = { state = operation.state, progress = operation.progress }
-    session.console:print(events.change(news, { publisher = target.publisher,
-      offer = target.offer, operation = target:operation(),
-      location = target:location() }))
+-- Seconds for which the lines to go on with wait at most: where every first try has come
+-- to something, they are one of each sort.
+local PATIENCE = 5
+
+local function is_time(self, targets)
+  local is_settled = true
+  for _, target in ipairs(targets) do
+    is_settled = is_settled and (target.cancel ~= "not_sent" or target.result ~= nil)
   end
+  return not self.given.quiet and not self.given.no_wait
+    and (is_settled or self.client:now() >= (targets.since or math.huge) + PATIENCE)
+end
+
+local function tell_next(self, targets)
+  local news = {}
+  for _, target in ipairs(targets) do
+    local goes_on = target.cancel == "accepted" and not target.result
+      and not (target.seen and target.seen.done)
+    local one = goes_on and tell.next_of_cancel(target)
+    if one and one.word ~= target.told then
+      news[#news + 1], one.target = one, target
+    end
+  end
+  if #news > 0 and is_time(self, targets) then
+    for _, one in ipairs(news) do
+      one.target.told = one.word
+    end
+    self:tell_next(news)
+  end
+end
+
+-- A workflow's own.
+local LIST_LAG = 120
+
+-- Once: of others it is the same.
+local function tell_why_it_takes_long(self, targets, target)
+  if not targets.explained then
+    targets.explained = true
+    self.screen:note(("%s: %s; the service's list may be behind, so it is watched for %s "
+      .. "(--list-lag)"):format(facts.name(target), target.looked
+        and "nothing was seen running" or "what runs could not be looked at",
+        text.duration(self.given.list_lag or LIST_LAG)))
+  end
+end
+
+-- That it was accepted the workflow tells.
+local function hear_fate(self, target, event)
+  local fate = trace.fate(event)
+  target.refusal = fate == "refused" and event.status or nil
+  if fate and fate ~= "accepted" then
+    target.cancel, target.row.cancel = fate, fate
+    self.screen:change(target.row)
+  end
+end
+
+-- An exchange of one target's.
+local function overhear(self, targets, target, event)
+  if trace.is_cancel(event) then
+    hear_fate(self, target, event)
+  elseif trace.is_list(event) then
+    target.looked = true
+  elseif event.status == 404 and target.wanted and not target.seen then
+    target.row.unknown = text.clean(target.wanted)
+    self.screen:change(target.row)
+  end
+  tell_next(self, targets)
+end
+
+-- The service's answer to the cancel: a 200, which has no location, is done. What had
+-- ended before anything was seen running is none of this cancel's.
+local function is_answer(operation)
+  return operation.state == "accepted" or not operation.location
+end
+
+local function hear(self, targets, target, operation)
+  if is_answer(operation) then
+    targets.since = targets.since or self.client:now()
+    target.cancel, target.row.cancel = "accepted", "accepted"
+    self.screen:change(target.row)
+    print_change(self, target, target.seen, operation.state)
+    if not target.seen and not self.given.no_wait then
+      tell_why_it_takes_long(self, targets, target)
+    end
+  elseif target.seen or target.wanted or not operation.done then
+    target.seen = operation
+    self.screen:change(target.row, operation)
+    print_change(self, target, operation)
+  end
+  tell_next(self, targets)
 end
 
 -- ---- results ----
-
-local function result_with(target, fields)
-  fields.publisher, fields.offer = target.publisher, target.offer
-  return fields
-end
-
--- Of a cancel that nobody waits for.
-local function result_of_accepted(target)
-  return result_with(target, { outcome = "accepted", location = target:location(),
-    operation = target.ran or { state = "accepted" } })
-end
-
-local function result_of_error(target, err)
-  return result_with(target, { err = err, operation = err.operation,
-    location = err.location })
-end
-
--- What is known without the workflow's word.
-local function result_of_stopped(target)
-  local err = { kind = "closed", code = "closed", message = "the client was closed",
-    cancel = target.row.accepted and "accepted" or "unknown" }
-  return result_with(target, { err = cpp.error(err), operation = target.ran,
-    location = target:location() })
-end
 
 local function problems_of(result)
   return result.outcome == "failed" and workflow.problems(result.operation) or {}
 end
 
--- It ends with where to go on, though that was told before: a log may be long.
-local function complain(session, target, result)
-  local state = report.cancel_state(result.err, target.refused)
-  session:complain(facts.name(target), result.err)
-  session.console:note(("%s: %s"):format(facts.name(target), state))
-  if result.err.cancel == "accepted" or result.err.cancel == "unknown" then
-    target.ran, target.told = target.ran or result.err.operation, nil
-    tell_how_to_go_on(session, target)
-  end
+local function print_json(self, target, result)
+  local operation = result.operation or target.seen
+  self.screen:emit(json.line("result", json.fields(operation, {
+    publisher = target.publisher, offer = target.offer, outcome = result.outcome,
+    state = not operation and result.outcome == "accepted" and "accepted" or nil,
+    location = operation and (result.location or operation.location),
+    may_publish = result.may_publish, running = result.running and result.running.id,
+    cancel = result.cancel, problems = problems_of(result), error = result.err })))
 end
 
-local function print_words(session, target, result)
+local function complain(self, target, err)
+  local has_seen = target.seen and err.cancel ~= "refused"
+  self:complain(facts.name(target), err, { publisher = target.publisher,
+    offer = target.offer }, { tell.fate(err, target.refusal),
+    has_seen and tell.last_seen(target.seen) or nil })
+end
+
+local function print_words(self, target, result)
   if result.err then
-    return complain(session, target, result)
+    return complain(self, target, result.err)
   end
-  session.console:print(report.cancel(result))
-  for _, line in ipairs(report.problems(problems_of(result))) do
-    session.console:print(line)
-  end
+  self.screen:print(tell.cancel(result, target.looked))
+  self:print_all(tell.problems(problems_of(result)))
 end
 
--- The location in an answer is no place to go on where it leads nowhere.
-local function print_json(session, target, result)
-  if result.err then
-    result.err = session:explain(result.err)
-    result.location = (target.ran or result.operation) and result.location
-      or target:location()
-  end
-  session.console:print(events.cancel(result, problems_of(result)))
+-- What it was told to cancel, and has never seen, is unknown there.
+local function seen_in(err)
+  local operation = err.operation
+  return operation and (operation.status or operation.state ~= "unknown") and operation
+    or nil
 end
 
-local function print_result(session, target, result)
-  if session.given.json then
-    print_json(session, target, result)
+-- At once: the other offers may take minutes more.
+local function finish(self, targets, target, result)
+  self.screen:remove(target.row)
+  if result.outcome == "accepted" then
+    result.operation = target.seen
+  elseif result.err then
+    result.err = tell.explain(result.err)
+    result.cancel = result.err.cancel
+    target.seen = target.seen or seen_in(result.err)
+    target.cancel = result.err.cancel or target.cancel
+  end
+  target.result = result
+  if self.given.json then
+    print_json(self, target, result)
   else
-    print_words(session, target, result)
+    print_words(self, target, result)
   end
-  if session.given.trace and #(result.polls or {}) > 0 then
-    session.console:note(("%s: %s"):format(facts.name(target), trace.polls(result.polls)))
+  tell_next(self, targets)
+end
+
+-- What is refused, or sure to fail again, needs another thing mended first.
+local function next_of(target, result)
+  local err = result.err or {}
+  if result.outcome == "accepted" or err.cancel == "accepted" or err.cancel == "unknown"
+    or tell.LEADS_ON[err.code] or err.retryable then
+    return tell.next_of_cancel(target, err.code)
   end
 end
 
--- At once: the other offers may take minutes more. Results are printed in tasks, where
--- Ctrl-C does not strike.
-local function finish(session, target, result)
-  session.progress:remove(target.row)
-  print_result(session, target, result)
-  target.status = exit.of_cancel(result)
+local function conclude(self, targets)
+  local results = {}
+  for i, target in ipairs(targets) do
+    local result = target.result
+    results[i] = { status = exit.of_cancel(result, self.given.ignore_idle),
+      word = tell.word(result), next = next_of(target, result) }
+  end
+  return self:conclude("offers", results)
 end
 
 -- ---- the cancels ----
 
-local function hear(session, target, operation)
-  target:hear(session, operation)
-  print_change(session, target, operation)
-  if target.row.accepted and not operation.done then
-    tell_how_to_go_on(session, target)
-    if session.given.no_wait then
-      finish(session, target, result_of_accepted(target))
-      error(ACCEPTED, 0)
-    end
-  end
-end
-
-local function listener(session, target)
-  local subject = { publisher = target.publisher, offer = target.offer }
-  local listen = session:listener(function() return facts.name(target) end, subject)
-  return function(event)
-    target:trace(event)
-    listen(event)
-  end
-end
-
-local function options_of(given)
-  return {
-    deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
-    notification_emails = #given.emails > 0 and given.emails or nil,
-  }
-end
-
--- What the workflow may see of a target: it takes other fields for options.
-local function key_of(session, target)
-  return { publisher = target.publisher, offer = target.offer,
-    operation = session.given.operation, trace = listener(session, target) }
-end
-
-local function cancel_all(session, targets)
-  local keys, target_of = {}, {}
-  for i, target in ipairs(targets) do
-    keys[i] = key_of(session, target)
-    target_of[keys[i]] = target
-  end
-  local options = options_of(session.given)
-  options.concurrency = session.given.concurrency
-  options.on_change = function(operation, key)
-    hear(session, target_of[key], operation)
-  end
-  options.on_result = function(result, key)
-    finish(session, target_of[key], result)
-  end
-  workflow.cancel_all(session.client, keys, options)
-end
-
--- What is accepted ends in on_change.
-local function send(session, target)
-  local options = options_of(session.given)
-  options.operation = session.given.operation
-  options.trace = listener(session, target)
-  options.on_change = function(operation)
-    hear(session, target, operation)
-  end
-  local result, err = workflow.cancel(session.client, target.publisher, target.offer,
-    options)
-  finish(session, target, result or result_of_error(target, err))
-end
-
--- An error of Lua itself is nobody's result.
-local function send_all(session, targets)
-  local _, reasons = task.map(targets, function(target)
-    send(session, target)
-  end, session.given.concurrency or CONCURRENCY)
-  for _, reason in pairs(reasons or {}) do
-    if reason ~= ACCEPTED then
-      error(reason, 0)
-    end
-  end
-end
-
--- ---- the command ----
-
 -- Wrong use of a name shows before anything is sent.
-local function rehearse_all(session)
+local function rehearse_all(self, list)
   local requests = {}
-  for i, offer in ipairs(session.given.offers) do
-    requests[i] = assert(session:rehearse("cancel", session.given.publisher, offer))
+  for i, one in ipairs(list) do
+    requests[i] = assert(self:rehearse("cancel", one.publisher, one.offer))
   end
   return requests
 end
 
-local function print_requests(session, requests)
-  for _, request in ipairs(requests) do
-    session:print_request(request)
-  end
-  return 0
+-- What the workflow may see of a target: it takes other fields for options.
+local function key_of(self, targets, target)
+  local subject = { publisher = target.publisher, offer = target.offer }
+  local listen = self:listener(function() return facts.name(target) end, subject)
+  return { publisher = target.publisher, offer = target.offer, operation = target.wanted,
+    trace = function(event)
+      listen(event)
+      overhear(self, targets, target, event)
+    end }
 end
 
-local function new_targets(session)
-  local targets = {}
-  for i, offer in ipairs(session.given.offers) do
-    targets[i] = target_of_offer.new(session, offer)
-  end
-  return targets
+local function options_of(self, targets, target_of)
+  local given = self.given
+  return {
+    deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
+    notification_emails = #given.emails > 0 and given.emails or nil,
+    concurrency = given.concurrency, no_wait = given.no_wait,
+    on_change = function(operation, key)
+      hear(self, targets, target_of[key], operation)
+    end,
+    on_result = function(result, key)
+      finish(self, targets, target_of[key], result)
+    end,
+  }
 end
 
--- After Ctrl-C each offer has a result, whatever became of its task.
-local function finish_the_rest(session, targets)
-  for _, target in ipairs(targets) do
-    if not target.status then
-      finish(session, target, result_of_stopped(target))
+-- Every cancel that was asked for is sent, whoever has stopped reading meanwhile.
+local function cancel_offers(self, list)
+  rehearse_all(self, list)
+  system.ignore_sigpipe()
+  local targets, keys, target_of = {}, {}, {}
+  for i, one in ipairs(list) do
+    targets[i] = new_target(self, one)
+    keys[i] = key_of(self, targets, targets[i])
+    target_of[keys[i]] = targets[i]
+  end
+  workflow.cancel_all(self.client, keys, options_of(self, targets, target_of))
+  return conclude(self, targets)
+end
+
+-- ---- a dry run ----
+
+local function running_in(list)
+  for _, item in ipairs(list) do
+    local is_own = (facts.kind(item) or ""):lower():find "^cancel"
+    if not item.done and item.state ~= "unknown" and not is_own then
+      return item
     end
   end
 end
 
-local function worst_of(targets)
+local function foretell(running, wanted)
+  local shown = running and ("%s %s, %s"):format(facts.kind(running) or "operation",
+    text.clean(running.id), facts.state(running))
+  if wanted and (not running or running.id ~= wanted) then
+    return ("would send nothing: %s, and not %s"):format(shown or "nothing is seen running",
+      text.clean(wanted))
+  end
+  return shown and "would cancel " .. shown
+    or "nothing is seen running; a cancel would be sent all the same"
+end
+
+local function rehearse(self, one, request)
+  local list, err = self.client:operations(one.publisher, one.offer)
+  if not list then
+    return self:fail(one, err)
+  end
+  local running = running_in(list)
+  if not self.given.json then
+    self.screen:print(("%s: %s"):format(facts.name(one),
+      foretell(running, one.operation or self.given.operation)))
+  end
+  self:print_request(running or one, request, { publisher = one.publisher,
+    offer = one.offer, kind = running and facts.kind(running) })
+  return 0
+end
+
+local function rehearse_offers(self, list)
   local statuses = {}
-  for i, target in ipairs(targets) do
-    statuses[i] = target.status
+  for i, request in ipairs(rehearse_all(self, list)) do
+    statuses[i] = rehearse(self, list[i], request)
   end
   return exit.worst(statuses)
 end
 
--- Every cancel that was asked for is sent, whoever has stopped reading meanwhile.
-local function cancel_offers(session)
-  ignore_sigpipe()
-  local targets = new_targets(session)
-  local good, reason = pcall(session.run, session, function()
-    local cancel = session.given.no_wait and send_all or cancel_all
-    cancel(session, targets)
+function cancel.run(given)
+  local list = parse_targets(given)
+  given.patient = not given.dry_run
+  return session.run(given, function(self)
+    return (given.dry_run and rehearse_offers or cancel_offers)(self, list)
   end)
-  if not good and not session.stopped then
-    error(reason, 0)
-  end
-  finish_the_rest(session, targets)
-  return worst_of(targets)
 end
 
---- Cancels on each offer.
----@param session cpp.cli.session
----@return integer status
-return function(session)
-  local requests = rehearse_all(session)
-  if session.given.dry_run then
-    return print_requests(session, requests)
-  end
-  return cancel_offers(session)
-end
+return cancel

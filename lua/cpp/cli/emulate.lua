@@ -1,75 +1,100 @@
 --- `cloudpartner emulate`: the portal on this machine, to try things out.
 
-local cpp = require "cpp"
-local failure = require "cpp.cli.failure"
+local arguments = require "cpp.cli.arguments"
+local exit = require "cpp.cli.exit"
+local system = require "cpp.system"
 local text = require "cpp.text"
 
--- A publish that is at its certification, for hours to come.
-local PUBLISH = { running = "publish", elapsed = 21600, publish_seconds = 86400 }
+local emulate = {}
 
-local USUAL = { { publisher = "contoso", offer = "contoso-vm" } }
+local TEXTS = {
+  summary = "Run the portal on this machine.",
+  description = [[
+Starts the portal on this machine, with offers in the middle of a publish, and
+prints what to paste into another shell: a line that makes it the service there,
+and one that cancels. It runs until Ctrl-C. Needs nginx with its Lua module.]],
+  epilog = [[
+Examples:
+   cloudpartner emulate
+   cloudpartner emulate --tls --speed 60
+   cloudpartner emulate --offer contoso contoso-vm contoso-app
+   cloudpartner emulate --offer contoso/contoso-vm --offer fabrikam/app
 
-local A_DAY = 86400
+Exit statuses: 129, 130, 143 after SIGHUP, Ctrl-C, SIGTERM; 1 it cannot be
+started.]],
+}
 
-local function export_line(portal)
-  local words = { "export CPP_ENDPOINT=" .. text.quote(portal.endpoint),
-    "CPP_TOKEN=" .. text.quote(portal.token) }
-  if portal.ca_file then
-    words[#words + 1] = "SSL_CERT_FILE=" .. text.quote(portal.ca_file)
-  end
-  return table.concat(words, " ")
+local ROUTES = { "token", "secret", "certificate", "workload", "github", "pipelines",
+  "identity" }
+
+function emulate.define(parser)
+  local command = arguments.command(parser, "emulate", TEXTS)
+  command:flag("--tls", "https, with a certificate of its own.")
+  command:option("--speed", "Seconds that pass in one (default: 10)."):argname "N"
+    :default "10":show_default(false):convert(arguments.to("factor", "--speed"))
+  command:option("--offer", "An offer with a publish under way; may be repeated "
+    .. "(default: contoso/contoso-vm)."):argname "PUBLISHER/OFFER":args "+":count "*"
+    :target "emulated":convert(arguments.to_text)
+  command:flag("--republish", "Start another publish where the last one ended.")
+  command:option("--list-lag", "How far its lists are behind (default: 0)."):argname "TIME"
+    :convert(arguments.to("duration", "--list-lag"))
+  command:option("--credential", "Where the token is to be found (default: token)."):choices(
+    ROUTES):argname "ROUTE"
 end
 
-local function settings_of(emulated)
+-- Each has a publish at its certification, for hours to come. Another one starts 20
+-- seconds here after its end.
+local function start(given, names)
   local offers = {}
-  for _, one in ipairs(emulated) do
-    offers[one.publisher .. "/" .. one.offer] = PUBLISH
+  for _, name in ipairs(names) do
+    offers[name] = { running = "publish", elapsed = 21600, publish_seconds = 86400,
+      list_lag = given.list_lag, republish = given.republish and 20 * given.speed }
   end
-  return offers
-end
-
-local function start(given, emulated)
   local portal, message = require "cpp.emulator".start {
-    tls = given.tls or false, speed = given.speed, offers = settings_of(emulated),
+    tls = given.tls or false, speed = given.speed, offers = offers,
+    certificate = given.credential == "certificate",
   }
   if not portal then
-    failure.raise(1, "cloudpartner: " .. text.clean(message))
+    exit.with(1, "cloudpartner: " .. text.clean(message))
   end
   return portal
 end
 
--- As a shell needs it: most ids are plain words.
-local function word(id)
-  return id:find "^[%w._-]+$" and id or text.quote(text.clean(id))
-end
-
--- A line for each publisher.
-local function cancel_lines(emulated)
-  local lines, line_of = {}, {}
-  for _, one in ipairs(emulated) do
-    if not line_of[one.publisher] then
-      line_of[one.publisher] = #lines + 1
-      lines[#lines + 1] = "cloudpartner cancel " .. word(one.publisher)
+local function names_of(given)
+  local names = {}
+  local all = #given.emulated > 0 and given.emulated or { { "contoso", "contoso-vm" } }
+  for _, words in ipairs(all) do
+    for _, target in ipairs(arguments.targets(words)) do
+      names[#names + 1] = target.publisher .. "/" .. target.offer
     end
-    local i = line_of[one.publisher]
-    lines[i] = lines[i] .. " " .. word(one.offer)
   end
-  return lines
+  return names
 end
 
---- Runs until it is interrupted.
----@param given cpp.cli.given
-return function(given)
-  local emulated = #given.emulated > 0 and given.emulated or USUAL
-  local portal <close> = start(given, emulated)
-  print(export_line(portal))
-  for _, line in ipairs(cancel_lines(emulated)) do
-    print(line)
+local function export_line(portal, route)
+  local words = {}
+  for name, value in pairs(portal:environment(route)) do
+    words[#words + 1] = name .. "=" .. text.quote(value)
   end
+  table.sort(words)
+  return "export " .. table.concat(words, " ")
+end
+
+--- Runs until a signal ends it.
+function emulate.run(given)
+  local names = names_of(given)
+  local portal <close> = start(given, names)
+  for i, name in ipairs(names) do
+    names[i] = text.quote_word(text.clean(name))
+  end
+  print(export_line(portal, given.credential or "token"))
+  print("cloudpartner cancel " .. table.concat(names, " "))
   io.stdout:flush()
   io.stderr:write("The portal runs until Ctrl-C. Paste these lines elsewhere.\n")
-  local client <close> = cpp.client()
-  while true do
-    client:sleep(A_DAY)
+  while not system.caught() do
+    system.wait(-1)
   end
+  return exit.SIGNAL + system.caught()
 end
+
+return emulate

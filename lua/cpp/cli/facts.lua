@@ -1,48 +1,52 @@
 --- What a person is shown of an operation: clean text out of its document.
 
+require "cpp" -- has cpp.state
 local text = require "cpp.text"
 
 local facts = {}
+
+--- The state that the service means by a word, else "unknown".
+---@type fun(word: string): string
+facts.fold = require "cpp.state"
 
 local function object_of(operation)
   local document = operation.document
   return type(document) == "table" and (document[1] or document) or {}
 end
 
---- What runs: "publish", say. Only items of a list tell.
----@param operation cpp.operation
----@return string|nil
-function facts.kind(operation)
-  local kind = text.clean(object_of(operation).submissionType)
-  return kind ~= "" and kind or nil
+local function field(operation, name)
+  local value = text.clean(object_of(operation)[name])
+  return value ~= "" and value or nil
 end
 
---- When it last changed, as the service wrote it, to the second.
----@param operation cpp.operation
----@return string|nil
+--- What runs: "publish", say. Only items of a list tell.
+function facts.kind(operation)
+  return field(operation, "submissionType")
+end
+
+--- When it last changed, as the service wrote it.
 function facts.changed(operation)
-  local time = text.clean(object_of(operation).changedTime)
-  return time:match "^%d+%-%d+%-%d+T%d+:%d+:%d+"
+  return field(operation, "changedTime")
+end
+
+--- Whether the service says that a cancel could still be sent.
+function facts.is_cancelable(operation)
+  local word = field(operation, "cancellationRequestState") or ""
+  return word:gsub("[ _-]", ""):lower() == "cancancel"
 end
 
 ---@class cpp.cli.step
 ---@field name string
 ---@field status string  the service's word
----@field percent integer|nil
-
-local function percent_of(step)
-  local number = tonumber(step.progressPercentage)
-  return number and math.tointeger(number // 1)
-end
+---@field progress integer|nil
 
 local function read_step(step)
-  local name = text.clean(step.stepName or step.id)
-  return { name = name, status = text.clean(step.status), percent = percent_of(step) }
+  local progress = tonumber(step.progressPercentage)
+  return { name = text.clean(step.stepName or step.id), status = text.clean(step.status),
+    progress = progress and math.tointeger(progress // 1) }
 end
 
 --- The steps of an operation, in order.
----@param operation cpp.operation
----@return cpp.cli.step[]
 function facts.steps(operation)
   local list = {}
   for _, step in ipairs(operation.steps or {}) do
@@ -53,22 +57,16 @@ function facts.steps(operation)
   return list
 end
 
-local COMPLETE = { complete = true, completed = true, succeeded = true }
-
 --- The step that an operation is at; nil where it has none, or all are complete.
----@param operation cpp.operation
----@return cpp.cli.step|nil
 function facts.current_step(operation)
   for _, step in ipairs(facts.steps(operation)) do
-    if not COMPLETE[step.status:lower()] then
+    if facts.fold(step.status) ~= "succeeded" then
       return step
     end
   end
 end
 
 --- Its state in words; a word that nobody knows is shown as the service wrote it.
----@param operation cpp.operation
----@return string
 function facts.state(operation)
   if operation.state == "unknown" and operation.status then
     return ('"%s"'):format(text.clean(operation.status))
@@ -76,9 +74,10 @@ function facts.state(operation)
   return (operation.state:gsub("_", " "))
 end
 
+---@alias cpp.cli.subject  what the command is asked about
+---| { publisher?: string, offer?: string, operation?: string, location?: string }
+
 --- "contoso/vm", or as much of it as is known.
----@param subject { publisher?: string, offer?: string, location?: string }
----@return string
 function facts.name(subject)
   if subject.publisher and subject.offer then
     return text.clean(subject.publisher .. "/" .. subject.offer)

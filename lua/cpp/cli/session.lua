@@ -1,232 +1,301 @@
---- What every command that asks the service needs: a client, the two streams, and
--- where progress shows.
+--- What every verb that asks the service needs: a client, a screen, and an end when a
+-- signal comes.
 
-local console = require "cpp.cli.console"
 local cpp = require "cpp"
 local credential = require "cpp.credential"
-local events = require "cpp.cli.events"
-local failure = require "cpp.cli.failure"
-local hint = require "cpp.cli.hint"
-local progress = require "cpp.cli.progress"
+local exit = require "cpp.cli.exit"
+local facts = require "cpp.cli.facts"
+local json = require "cpp.cli.json"
+local screen = require "cpp.cli.screen"
+local system = require "cpp.system"
 local task = require "cpp.task"
-local terminal = require "cpp.cli.terminal"
+local tell = require "cpp.cli.tell"
 local text = require "cpp.text"
 local trace = require "cpp.cli.trace"
-local trouble = require "cpp.cli.trouble"
+local workflow = require "cpp.workflow"
 
 ---@class cpp.cli.session
 ---@field given cpp.cli.given
 ---@field client cpp.client
----@field console cpp.cli.console
----@field progress cpp.cli.progress
----@field stopped boolean|nil  by Ctrl-C
+---@field screen cpp.cli.screen
+---@field token cpp.credential
+---@field stopped integer|nil  by this signal
 ---@field began number  on the client's clock
 local session = {}
 session.__index = session
 
-local function clock(self)
-  return function()
-    return self.client:now()
-  end
-end
-
 -- ---- listening to exchanges ----
 
--- A workflow's own.
-local DEADLINE = 3600
+-- A workflow's own: the deadline, and how long it tries what never answers.
+local DEADLINE, SILENCE = 3600, 60
 
 -- An event comes when its exchange has ended.
 local function print_trace(self, event)
   if self.given.trace then
     local began = self.client:now() - event.total - self.began
-    self.console:note(trace.line(event, math.max(0, began)))
+    self.screen:tell(trace.line(event, math.max(0, began)))
   end
 end
 
---- The option `trace` for a call whose failure is no news.
----@return fun(event: cpp.trace_event)
-function session:tracer()
-  return function(event)
-    print_trace(self, event)
+-- A cancel that may have arrived is not tried again.
+local function describe_rest(event, heard, left)
+  if trace.is_cancel(event) and trace.fate(event) == "unknown" then
+    return "looking whether the cancel arrived"
+  elseif not heard and left > SILENCE then
+    return "will keep trying for a minute"
   end
+  return "will keep trying until the deadline, in " .. text.duration(left)
 end
 
 -- What cannot be tried again, because time is up, is the end, and told as such.
-local function tell_trouble(self, name, subject, failed)
+local function tell_trouble(self, name, subject, failed, event, heard)
   local left = self.began + (self.given.deadline or DEADLINE) - self.client:now()
   if left <= 0 then
     return
   end
-  self.console:note(("%s: %s; will keep trying until the deadline, in %s"):format(name(),
-    failed.message, text.duration(left)))
+  self.screen:note(("%s: %s; %s"):format(name(), failed.message,
+    describe_rest(event, heard, left)))
   if self.given.json then
-    self.console:print(events.trouble(subject, failed))
+    self.screen:emit(json.line("change", { publisher = subject.publisher,
+      offer = subject.offer, location = subject.location, error = failed }))
   end
 end
 
---- The option `trace` for the calls of a workflow: tells what fails meanwhile.
----@param name fun(): string  whose calls they are
----@param subject { publisher?: string, offer?: string, location?: string }
----@return fun(event: cpp.trace_event)
+-- Seconds above which a pause that a good answer asks for is worth a word.
+local LONG_PAUSE = 10
+
+local function tell_pause(self, name, event)
+  if not event.code and (event.retry_after or 0) > LONG_PAUSE then
+    self.screen:note(("%s: the service asks to wait %s"):format(name(),
+      text.duration(event.retry_after)))
+  end
+end
+
+--- The option `trace` for the calls of a workflow: tells what fails meanwhile, and what
+--- makes it wait. `name` gives whose calls they are.
 function session:listener(name, subject)
-  local listen = trouble.listener(clock(self), function(failed)
-    tell_trouble(self, name, subject, failed)
+  local listen = trace.listener(function() return self.client:now() end, function(...)
+    tell_trouble(self, name, subject, ...)
   end)
   return function(event)
     print_trace(self, event)
+    tell_pause(self, name, event)
     listen(event)
   end
 end
 
 -- Of exchanges that are nobody's: the token's. One look is not tried again.
 local function common_listener(self)
-  local command = self.given.command
-  if command == "cancel" or command == "wait" then
+  if self.given.patient then
     return self:listener(function() return "cloudpartner" end, {})
   end
-  return self.given.trace and self:tracer() or nil
+  return self.given.trace and function(event)
+    print_trace(self, event)
+  end or nil
 end
 
--- ---- opening ----
+-- ---- waiting ----
 
-local function client_options(self)
-  local given = self.given
-  return {
+-- Seconds to block where there is no descriptor that a signal could be waited for with.
+local BLIND = 0.1
+
+local function block(client, seconds)
+  local fd = client:pollfd()
+  if fd then
+    system.wait(fd, math.min(seconds, client:timeout() or seconds))
+  else
+    client:step(math.min(seconds, BLIND))
+  end
+end
+
+-- What is under way on a client that closes ends at once, and each workflow tells what
+-- it knows.
+local function check_signal(self)
+  if system.caught() and not self.stopped then
+    self.stopped = system.caught()
+    self.client:close()
+  end
+end
+
+local function wait_function(self)
+  return function(client, seconds)
+    check_signal(self)
+    if not client:closed() then
+      block(client, math.min(seconds or math.huge, self.screen:turn()))
+      check_signal(self)
+    end
+  end
+end
+
+-- ---- the verb ----
+
+-- Calls a function; what it raises is the user's wrong use of an argument.
+local function as_usage(fn, ...)
+  local good, result, err = pcall(fn, ...)
+  if not good then
+    exit.with(2, "cloudpartner: " .. tostring(result))
+  end
+  return result, err
+end
+
+local function open(given)
+  local self = setmetatable({ given = given, hinted = {},
+    token = credential.environment() }, session)
+  self.client = as_usage(cpp.client, {
     endpoint = given.endpoint, ca_file = given.ca_file, proxy = given.proxy,
-    token = credential.environment(), trace = common_listener(self),
-  }
-end
-
---- Wrong options raise a failure of status 2.
----@param given cpp.cli.given
----@return cpp.cli.session
-function session.open(given)
-  local self = setmetatable({ given = given, hinted = {} }, session)
-  self.client = failure.as_usage(cpp.client, client_options(self))
+    token = self.token, trace = common_listener(self),
+  })
   self.began = self.client:now()
-  self.console = console.new { size = terminal.is_live() and terminal.size or nil }
-  self.progress = progress.new(self.console, clock(self))
-  self.client:wait(function(_, seconds)
-    coroutine.yield(self.progress:turn(seconds))
-  end)
+  self.screen = screen.new { quiet = given.quiet, timed = given.patient,
+    clock = function() return self.client:now() end }
+  self.client:wait(wait_function(self))
   return self
 end
 
---- Makes a call without sending it: what it raises is the user's wrong use.
----@param method "cancel"|"poll"|"operations"|"status"
----@param ... any  its arguments, without options
----@return table|nil request  as text a curl line
----@return cpp.error|nil err
+-- A result that nobody could read is no success.
+local function settle(self, status)
+  local trouble = self.screen.failure
+  if trouble then
+    self.screen:tell("cloudpartner: cannot write the result: " .. trouble)
+  end
+  return self.stopped and exit.SIGNAL + self.stopped or trouble and 1 or status
+end
+
+--- Runs a verb as a task. After a signal it runs on to its end, on a client that is
+--- closed.
+function session.run(given, act)
+  local self <close> = open(given)
+  return settle(self, task.run(self.client, act, self))
+end
+
+--- Makes a call without sending it: what it raises is the user's wrong use. Gives the
+--- request, as text a curl line, or nil and an error.
 function session:rehearse(method, ...)
   local arguments = table.pack(...)
-  local emails = #(self.given.emails or {}) > 0 and self.given.emails or nil
-  arguments[arguments.n + 1] = { dry_run = true,
-    notification_emails = method == "cancel" and emails or nil }
-  return failure.as_usage(self.client[method], self.client,
+  local emails = method == "cancel" and #self.given.emails > 0 and self.given.emails or nil
+  arguments[arguments.n + 1] = { dry_run = true, notification_emails = emails }
+  return as_usage(self.client[method], self.client,
     table.unpack(arguments, 1, arguments.n + 1))
-end
-
---- What `--dry-run` prints of one rehearsal.
----@param request table|nil
----@param err cpp.error|nil
----@param location? string  that the request is about
----@return integer status
-function session:print_request(request, err, location)
-  if err then
-    self:complain("cloudpartner", err, location)
-    return 1
-  end
-  self.console:print(tostring(request))
-  return 0
-end
-
--- ---- Ctrl-C ----
-
--- Seconds to block when only an answer can end the waiting.
-local LONG = 3600
-
--- In the main thread: lua.c's hook for SIGINT strikes nowhere else.
-local function drive(self, thread)
-  local seconds = 0
-  while coroutine.status(thread) ~= "dead" do
-    self.client:step(seconds)
-    seconds = select(2, coroutine.resume(thread)) or LONG
-  end
-end
-
--- What is under way on a client that closes ends at once, and each workflow tells
--- what it knows. Whoever presses Ctrl-C again does not care.
-local function stop(self, reason)
-  if self.stopped or not failure.is_interrupt(reason) then
-    error(reason, 0)
-  end
-  self.stopped = true
-  self.client:close()
-end
-
---- Runs a function as a task. After Ctrl-C it runs on to its end, on a client that
---- is closed.
----@param fn fun(): ...
----@return any ...  its results
-function session:run(fn)
-  local ended
-  local thread = coroutine.create(function()
-    ended = table.pack(pcall(task.run, self.client, fn))
-  end)
-  repeat
-    local good, reason = pcall(drive, self, thread)
-    if not good then
-      stop(self, reason)
-    end
-  until good
-  if not ended[1] then
-    error(ended[2], 0)
-  end
-  return table.unpack(ended, 2, ended.n)
 end
 
 -- ---- telling ----
 
--- Of what Ctrl-C ended, that alone is worth telling.
-local function is_stop(err)
-  return err.kind == "closed" and err.code == "interrupted"
-end
-
---- An error as this command tells it: that the client is closed is Ctrl-C's doing.
----@param err cpp.error
----@return cpp.error
-function session:explain(err)
-  if not self.stopped or err.kind ~= "closed" then
-    return err
+--- Tells an error, which is not what was asked for, and what to do about it: that once,
+--- for many offers may fail of the same.
+function session:complain(name, err, subject, more)
+  self.screen:tell(("%s: %s"):format(name, tell.error(err)))
+  for _, line in ipairs(more or {}) do
+    self.screen:tell(("%s: %s"):format(name, line))
   end
-  return cpp.error { kind = "closed", code = "interrupted", message = "stopped by Ctrl-C",
-    cancel = err.cancel, operation = err.operation, location = err.location }
-end
-
--- Once: many offers may fail of the same.
-local function give_hint(self, given)
-  if given and not self.hinted[given] then
-    self.hinted[given] = true
-    self.console:note("cloudpartner: " .. given)
+  local hint = tell.hint(err, subject or {})
+  if hint and not self.hinted[hint] then
+    self.hinted[hint] = true
+    self.screen:tell("cloudpartner: " .. hint)
   end
 end
 
---- Tells an error, which is not what was asked for.
----@param name string  whose
----@param err cpp.error
----@param location? string  that was asked about
-function session:complain(name, err, location)
-  err = self:explain(err)
-  local told = is_stop(err) and err.message or tostring(err)
-  self.console:note(("%s: %s"):format(name, told))
-  give_hint(self, hint.of(err, location))
+--- Tells with which lines one can go on.
+function session:tell_next(subjects)
+  for _, one in ipairs(tell.lines_to_go_on(subjects, self.given)) do
+    self.screen:tell(one.intro)
+    self.screen:paste(one.line)
+  end
+end
+
+--- Ends a verb about several: where to go on, though that may have been told before, for
+--- a log may be long; a sum; and one exit status. Each has a status, a word, maybe a next.
+function session:conclude(what, results)
+  local statuses, words, news = {}, {}, {}
+  for i, result in ipairs(results) do
+    statuses[i], words[i] = result.status, result.word
+    news[#news + 1] = result.next
+  end
+  self:tell_next(news)
+  if #results > 1 and not self.given.json and not self.given.quiet then
+    self.screen:print(("%d %s: %s"):format(#words, what, text.tally(words)))
+  end
+  return exit.worst(statuses)
 end
 
 --- To be closed however the command ends.
 function session:close()
+  self.screen:clear()
   self.client:close()
 end
 
 session.__close = session.close
+
+-- ---- one look ----
+
+--- Tells why a look at a subject brought nothing.
+function session:fail(subject, err)
+  err = tell.explain(err)
+  if self.given.json then
+    self.screen:emit(json.line("result", json.fields(err.operation or subject, {
+      location = err.location or subject.location, error = err })))
+  else
+    local seen = err.operation
+    self:complain(facts.name(seen or subject), err, subject, { seen and tell.last_seen(seen) })
+  end
+  return 1
+end
+
+--- Tells what would be sent; `known` is what else a line of JSON is to say.
+function session:print_request(subject, request, known)
+  if self.given.json then
+    local fields = json.fields(subject, known)
+    fields.curl = tostring(request)
+    self.screen:emit(json.line("dry_run", fields))
+  else
+    self.screen:emit(tostring(request))
+  end
+end
+
+local function look(self, method, subject, show)
+  local where = method == "poll" and { subject.location } or { subject.publisher,
+    subject.offer }
+  local answer, err = self:rehearse(method, table.unpack(where))
+  if answer and self.given.dry_run then
+    self:print_request(subject, answer)
+    return 0
+  elseif answer then
+    answer, err = self.client[method](self.client, table.unpack(where))
+  end
+  if not answer then
+    return self:fail(subject, err)
+  end
+  show(self, answer, subject)
+  return 0
+end
+
+--- Runs a verb that asks once about each subject, and shows the answer; with `--dry-run`
+--- the curl line.
+function session.look(given, method, subjects, show)
+  return session.run(given, function(self)
+    local statuses = {}
+    for i, subject in ipairs(subjects) do
+      statuses[i] = look(self, method, subject, show)
+    end
+    return exit.worst(statuses)
+  end)
+end
+
+--- Shows one operation, in whole.
+function session:show(operation)
+  local problems = workflow.problems(operation)
+  if self.given.json then
+    return self.screen:emit(json.line("result", json.fields(operation, {
+      steps = facts.steps(operation), problems = problems })))
+  end
+  self.screen:print(tell.look(operation))
+  self:print_all(tell.steps(operation))
+  self:print_all(tell.problems(problems))
+end
+
+function session:print_all(lines)
+  for _, line in ipairs(lines) do
+    self.screen:print(line)
+  end
+end
 
 return session

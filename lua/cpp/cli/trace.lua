@@ -1,15 +1,15 @@
---- `--trace`: a line for each exchange, as a timeline.
+--- What the exchanges of a command tell: a line for each with `--trace`, and failures
+-- that a workflow tries to get over. Those are told at once: nobody is to wait for the
+-- deadline in the dark.
 
 local text = require "cpp.text"
 
 local trace = {}
 
+-- ---- a timeline ----
+
 local STAGES = { { "dns", "dns" }, { "connect", "connect" }, { "tls", "tls" },
   { "first_byte", "first byte" } }
-
-local function milliseconds(seconds)
-  return ("%.1f ms"):format(seconds * 1000)
-end
 
 -- What takes less is not there: a connection that is used again has no first
 -- stages.
@@ -21,10 +21,10 @@ local function stages(event)
   for _, stage in ipairs(STAGES) do
     local field, name = stage[1], stage[2]
     if event[field] >= LEAST then
-      parts[#parts + 1] = name .. " " .. milliseconds(event[field])
+      parts[#parts + 1] = ("%s %.1f ms"):format(name, event[field] * 1000)
     end
   end
-  parts[#parts + 1] = "total " .. milliseconds(event.total)
+  parts[#parts + 1] = ("total %.1f ms"):format(event.total * 1000)
   return table.concat(parts, ", ")
 end
 
@@ -52,9 +52,6 @@ local function path(url)
 end
 
 --- "+0.512 s GET /api/… 200: first byte 3.1 ms, …, attempt 2 after 4.1 s (backoff), …"
----@param event table  what the client's option `trace` gives
----@param began number  seconds since the command began when the exchange did
----@return string
 function trace.line(event, began)
   return ("+%.3f s %s %s %s: %s; %s%s%s"):format(began, event.method, path(event.url),
     text.clean(event.status or event.code), stages(event), connection(event),
@@ -62,15 +59,73 @@ function trace.line(event, began)
     event.request_id and ", request " .. text.clean(event.request_id) or "")
 end
 
---- "waited 5.0 s (backoff) 200, 17.0 s (retry_after) 503": a workflow's last polls.
----@param polls cpp.workflow.poll[]
----@return string
-function trace.polls(polls)
-  local parts = {}
-  for i, poll in ipairs(polls) do
-    parts[i] = ("%.1f s (%s) %s"):format(poll.delay, poll.reason, text.clean(poll.status))
+-- ---- what an exchange was ----
+
+--- Whether it was a cancel's.
+function trace.is_cancel(event)
+  return event.method == "POST" and event.url:find "/cancel%f[\0?]" ~= nil
+end
+
+--- Whether it was an answered look at what runs on an offer.
+function trace.is_list(event)
+  return event.method == "GET" and event.status == 200 and event.code == nil
+    and event.url:find "/submissions/?%f[\0?]" ~= nil
+end
+
+--- What became of a cancel, as its one exchange tells; nil: it was not sent.
+function trace.fate(event)
+  local status = event.status
+  if not event.sent then
+    return nil
+  elseif status == 202 or (status == 200 and not event.code) then
+    return "accepted"
+  elseif status and status >= 400 and status < 500 and status ~= 408 then
+    return "refused"
   end
-  return "waited " .. table.concat(parts, ", ")
+  return "unknown"
+end
+
+-- ---- failures ----
+
+local function origin(url)
+  return text.clean(url:match "^%a+://[^/?#]*")
+end
+
+--- The failure of an exchange that may be tried again, fit for an error in JSON.
+function trace.trouble(event)
+  local status, code = event.status, event.code
+  if not event.retryable or not code then
+    return nil
+  elseif status and status >= 400 then
+    local pause = (event.retry_after or 0) > 0
+      and ", which asks to wait " .. text.duration(event.retry_after) or ""
+    return { kind = "http", code = code, status = status, request_id = event.request_id,
+      message = ("HTTP %d from %s%s"):format(status, origin(event.url), pause) }
+  end
+  return { kind = "transport", code = code, status = status,
+    message = ("no answer from %s: %s"):format(origin(event.url), code:gsub("_", " ")) }
+end
+
+-- Seconds without it after which a failure is news again: a service that fails every
+-- other time is not to fill a log.
+local QUIET = 300
+
+--- Listens to exchanges about one subject, and tells of each failure that is news, and
+--- whether the service has ever answered.
+function trace.listener(clock, tell)
+  local seen_at, heard = {}, false
+  return function(event)
+    local failure = trace.trouble(event)
+    heard = heard or event.status ~= nil
+    if failure then
+      local word, now = failure.status or failure.code, clock()
+      local before = seen_at[word] or -math.huge
+      seen_at[word] = now
+      if now - before >= QUIET then
+        tell(failure, event, heard)
+      end
+    end
+  end
 end
 
 return trace

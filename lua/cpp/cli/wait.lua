@@ -1,112 +1,149 @@
 --- `cloudpartner wait`.
 
-local events = require "cpp.cli.events"
+local arguments = require "cpp.cli.arguments"
 local exit = require "cpp.cli.exit"
 local facts = require "cpp.cli.facts"
-local lines = require "cpp.cli.lines"
-local report = require "cpp.cli.report"
+local json = require "cpp.cli.json"
+local rows = require "cpp.cli.rows"
+local session = require "cpp.cli.session"
 local task = require "cpp.task"
+local tell = require "cpp.cli.tell"
+local text = require "cpp.text"
 local workflow = require "cpp.workflow"
 
-local function problems_of(operation)
-  return operation.state == "failed" and workflow.problems(operation) or {}
+local wait = {}
+
+local TEXTS = {
+  summary = "Follow operations to their ends.",
+  description = [[
+Follows operations to their ends, in another process or on another day: by what
+`cancel` has printed, PUBLISHER/OFFER/ID, or a location that the service gave.
+States are canceled, succeeded, failed and waiting_for_publisher_review.]],
+  epilog = [[
+Quote a location for the shell: it may hold a `$`.
+
+Examples:
+   cloudpartner wait --for canceled \
+      contoso/contoso-vm/56615b67-2185-49fe-80d2-c4ddf77bb2e8
+   cloudpartner wait --for succeeded --deadline 24h "$location" && echo published
+
+Exit statuses:
+   0  it has ended as --for says (default: in any way but failure)
+   4  it has ended otherwise     6  it has not ended by the deadline
+   5  it has failed              7  it waits for a person's review
+   1  anything else: refused, no answer ever
+For several operations it is the first of 1, 6, 4, 5, 7, 0 that occurs.]],
+}
+
+local STATES = { "canceled", "succeeded", "failed", "waiting_for_publisher_review" }
+
+function wait.define(parser)
+  local command = arguments.command(parser, "wait", TEXTS)
+  arguments.add_locations(command)
+  local own = {
+    command:option("--for", "The state that is wanted, or the service's word for it.")
+      :target "wanted":argname "STATE":choices(STATES),
+    command:flag("--through-review", "Wait on while a person must review; "
+      .. "--for canceled does so."),
+  }
+  arguments.add_pace(command, own)
+  arguments.add_output(command, own, "changes and results")
 end
 
-local function hear(session, row, operation)
-  row.label = facts.name(operation)
-  session.progress:change(row, operation)
-  if session.given.json then
-    session.console:print(events.change(operation, {}))
+-- ---- news and results ----
+
+local function hear(self, subject, operation)
+  subject.seen, subject.row.label = operation, facts.name(operation)
+  self.screen:change(subject.row, operation)
+  if self.given.json then
+    self.screen:emit(json.line("change", json.fields(operation)))
   end
 end
 
+local function overhear(self, subject, event)
+  if event.status == 404 and event.method == "GET" and not subject.seen then
+    subject.row.unknown = text.clean(subject.operation or subject.row.label)
+    self.screen:change(subject.row)
+  end
+end
+
+local function print_result(self, operation)
+  local problems = operation.state == "failed" and workflow.problems(operation) or {}
+  if self.given.json then
+    return self.screen:emit(json.line("result", json.fields(operation,
+      { problems = problems })))
+  end
+  self.screen:print(tell.look(operation))
+  self:print_all(tell.problems(problems))
+end
+
+local function next_of(subject)
+  local word = subject.operation and ("%s/%s/%s"):format(subject.publisher, subject.offer,
+    subject.operation) or subject.location
+  return tell.next_of_wait(facts.name(subject.seen or subject), word)
+end
+
+-- ---- the waits ----
+
 -- While a cancel is under way, no review holds it up.
-local function options_of(session, row, location)
-  local given = session.given
+local function options_of(self, subject)
+  local given = self.given
+  local listen = self:listener(function() return subject.row.label end,
+    { publisher = subject.publisher, offer = subject.offer, location = subject.location })
   return {
     deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
-    trace = session:listener(function() return row.label end, { location = location }),
     through_review = given.through_review or given.wanted == "canceled",
+    trace = function(event)
+      listen(event)
+      overhear(self, subject, event)
+    end,
     on_change = function(operation)
-      hear(session, row, operation)
+      hear(self, subject, operation)
     end,
   }
 end
 
-local function print_words(session, operation)
-  session.console:print(report.look(operation))
-  for _, line in ipairs(report.problems(problems_of(operation))) do
-    session.console:print(line)
-  end
-end
-
-local function print_result(session, operation)
-  if session.given.json then
-    session.console:print(events.look(operation, problems_of(operation)))
-  else
-    print_words(session, operation)
-  end
-end
-
-local function print_error(session, row, location, err)
-  if session.given.json then
-    session.console:print(events.failure({ location = location }, session:explain(err)))
-  else
-    session:complain(row.label, err, location)
-  end
-end
-
--- An error of Lua itself is nobody's result.
-local function wait_for(session, location)
-  local row = session.progress:add(facts.name { location = location }, lines.wait)
-  local operation, err = workflow.wait(session.client, location,
-    options_of(session, row, location))
-  session.progress:remove(row)
+local function wait_for(self, subject)
+  local operation, err = workflow.wait(self.client, subject.location,
+    options_of(self, subject))
+  self.screen:remove(subject.row)
   if operation then
-    print_result(session, operation)
+    print_result(self, operation)
   else
-    print_error(session, row, location, err)
+    err.operation = subject.seen
+    self:fail(subject, err)
+    err = tell.explain(err)
   end
-  return exit.of_wait(operation, err, session.given.wanted)
+  return { status = exit.of_wait(operation, err, self.given.wanted),
+    word = operation and facts.state(operation) or tell.word { err = err },
+    next = err and tell.LEADS_ON[err.code] and next_of(subject) or nil }
 end
 
-local function wait_for_all(session)
-  local locations = session.given.locations
-  local statuses, reasons = task.map(locations, function(location)
-    return wait_for(session, location)
-  end, #locations)
+-- Wrong use of a location shows before anything is sent. An error of Lua itself is
+-- nobody's result.
+local function wait_for_all(self, subjects)
+  for _, subject in ipairs(subjects) do
+    self:rehearse("poll", subject.location)
+    subject.row = self.screen:add(facts.name(subject), rows.wait)
+  end
+  local results, reasons = task.map(subjects, function(subject)
+    return wait_for(self, subject)
+  end, #subjects)
   if reasons then
     error(select(2, next(reasons)), 0)
   end
-  return exit.worst(statuses)
+  return self:conclude("operations", results)
 end
 
-local function rehearse_all(session)
-  local requests, errors = {}, {}
-  for i, location in ipairs(session.given.locations) do
-    requests[i], errors[i] = session:rehearse("poll", location)
+function wait.run(given)
+  local subjects = arguments.locations(given.words)
+  if given.dry_run then
+    return session.look(given, "poll", subjects)
   end
-  return requests, errors
-end
-
-local function print_requests(session, requests, errors)
-  local statuses = {}
-  for i = 1, #session.given.locations do
-    statuses[i] = session:print_request(requests[i], errors[i],
-      session.given.locations[i])
-  end
-  return exit.worst(statuses)
-end
-
---- Follows each location to the end of its operation; results come as they come.
----@param session cpp.cli.session
----@return integer status
-return function(session)
-  local requests, errors = rehearse_all(session)
-  if session.given.dry_run then
-    return print_requests(session, requests, errors)
-  end
-  return session:run(function()
-    return wait_for_all(session)
+  given.patient = true
+  return session.run(given, function(self)
+    return wait_for_all(self, subjects)
   end)
 end
+
+return wait

@@ -1,23 +1,48 @@
 --- `cloudpartner whoami`: the token in use, as it tells of itself.
 
-local credential = require "cpp.credential"
-local events = require "cpp.cli.events"
-local jwt = require "cpp.cli.jwt"
+local arguments = require "cpp.cli.arguments"
+local claims_of = require "cpp.credential.claims"
+local json = require "cpp.cli.json"
+local session = require "cpp.cli.session"
+local tell = require "cpp.cli.tell"
 local text = require "cpp.text"
+
+local whoami = {}
+
+local TEXTS = {
+  summary = "Show whose token is used.",
+  description = [[
+Shows whose token is used: where it is from, tenant, application, object id,
+audience and expiry. It is read here, without asking the service, and never
+shown itself. For a 403, compare the object id with the one that was added to
+the publisher.]],
+  epilog = [[
+Examples:
+   cloudpartner whoami
+   cloudpartner whoami --check || az login
+
+Exit statuses: 0 shown; 1 there is no token, or it cannot be read, or with
+--check, it has expired or is for something else.]],
+}
+
+function whoami.define(parser)
+  local command = arguments.command(parser, "whoami", TEXTS)
+  arguments.add_connection(command, {
+    command:flag("--json", "Print one JSON object."),
+    command:flag("--check", "End with 1 where the service would refuse the token."),
+  })
+end
 
 local AUDIENCE = "https://cloudpartner.azure.com"
 
--- Tokens of version 2 call the application azp; those of users name them.
+-- Tokens of version 2 call the application azp; those of users name them. A claim of
+-- another kind than it should be is not shown.
 local function read(claims)
-  return {
+  local who = {
     tenant = claims.tid, application = claims.appid or claims.azp,
-    object_id = claims.oid, audience = claims.aud, expires = tonumber(claims.exp),
+    object_id = claims.oid, audience = claims.aud,
     user = claims.upn or claims.unique_name or claims.preferred_username,
   }
-end
-
--- A claim of another kind than it should be is not shown.
-local function clean(who)
   for name, value in pairs(who) do
     local cleaned = text.clean(value)
     who[name] = cleaned ~= "" and cleaned or nil
@@ -42,59 +67,76 @@ local function describe_expiry(seconds)
     or "expired " .. text.duration(-left) .. " ago")
 end
 
-local FIELDS = { { "tenant", "tenant" }, { "application", "application" },
-  { "user", "user" }, { "object_id", "object id" }, { "audience", "audience" },
-  { "expiry", "expires" } }
+local FIELDS = { { "source", "from" }, { "tenant", "tenant" },
+  { "application", "application" }, { "user", "user" }, { "object_id", "object id" },
+  { "audience", "audience" }, { "expiry", "expires" } }
 
-local function print_words(session, who)
+local function print_words(self, who)
   for _, field in ipairs(FIELDS) do
     local name, title = field[1], field[2]
     if who[name] then
-      session.console:print(text.pad(title, 13) .. who[name])
+      self.screen:emit(text.pad(title, 13) .. who[name])
     end
   end
 end
 
-local ORDER = { "event", "tenant", "application", "user", "object_id", "audience",
-  "expires" }
-
-local function print_json(session, who, expires)
-  who.event, who.expires = "result", expires and math.tointeger(expires // 1)
-  session.console:print(events.object(who, ORDER))
+-- Why the service would refuse it.
+local function faults_of(who, expires)
+  local faults = {}
+  if (who.audience or ""):gsub("/$", "") ~= AUDIENCE then
+    faults[1] = ("the token is not for %s: it will be refused"):format(AUDIENCE)
+  end
+  if expires and expires <= os.time() then
+    faults[#faults + 1] = "the token has expired: it will be refused"
+  end
+  return faults
 end
 
--- A token for another service is the usual reason of a 401.
-local function warn_of_audience(session, who)
-  if who.audience and who.audience:gsub("/$", "") ~= AUDIENCE then
-    session.console:note(("the token is not for %s: it will be refused"):format(AUDIENCE))
+local function show(self, claims)
+  local who, expires = read(claims), tonumber(claims.exp)
+  who.source = text.clean(self.token:route().title)
+  if self.given.json then
+    who.expires = expires and math.tointeger(expires // 1)
+    self.screen:emit(json.line("result", who))
+  else
+    who.expiry = describe_expiry(expires)
+    print_words(self, who)
   end
+  local faults = faults_of(who, expires)
+  for _, fault in ipairs(faults) do
+    self.screen:tell(fault)
+  end
+  return self.given.check and #faults > 0 and 1 or 0
+end
+
+-- Those that somebody has begun to set up: why they are not used is what one asks.
+local function tell_passed_over(self)
+  for _, route in ipairs(self.token:route().passed) do
+    if route.begun then
+      self.screen:tell(("%s is passed over: %s"):format(text.clean(route.title),
+        text.clean(route.why)))
+    end
+  end
+end
+
+local function look(self)
+  local token, err = self.token(self.client)
+  tell_passed_over(self)
+  if not token then
+    self:complain("cloudpartner", tell.explain(err))
+    return 1
+  end
+  local claims = claims_of(token)
+  if not claims then
+    self.screen:tell "cloudpartner: the token is no JSON Web Token: it cannot be read"
+    return 1
+  end
+  return show(self, claims)
 end
 
 --- Shows it, and never the token.
----@param session cpp.cli.session
----@return integer status
-return function(session)
-  local token, err = session:run(function()
-    return credential.environment()(session.client)
-  end)
-  if not token then
-    session:complain("cloudpartner", err)
-    return 1
-  end
-  local claims = jwt.claims(token)
-  if not claims then
-    session.console:note "cloudpartner: the token is no JSON Web Token: it cannot be read"
-    return 1
-  end
-  local who = read(claims)
-  local expires = who.expires
-  who.expiry, who.expires = describe_expiry(expires), nil
-  clean(who)
-  if session.given.json then
-    print_json(session, who, expires)
-  else
-    print_words(session, who)
-  end
-  warn_of_audience(session, who)
-  return 0
+function whoami.run(given)
+  return session.run(given, look)
 end
+
+return whoami

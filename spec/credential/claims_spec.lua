@@ -1,6 +1,6 @@
-local jwt = require "cpp.cli.jwt"
+local claims_of = require "cpp.credential.claims"
 
-describe("jwt.claims", function()
+describe("the claims of a token", function()
   -- RFC 7515, appendix A.1.
   local RFC = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzM"
     .. "DA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K"
@@ -8,12 +8,12 @@ describe("jwt.claims", function()
 
   it("reads them", function()
     assert.same({ iss = "joe", exp = 1300819380, ["http://example.com/is_root"] = true },
-      jwt.claims(RFC))
+      claims_of(RFC))
   end)
 
   it("knows the characters of base64url", function()
-    assert.same({ a = "~?>" }, jwt.claims "e30.eyJhIjoifj8-In0.")
-    assert.same({ a = "ÿÿÿ" }, jwt.claims "e30.eyJhIjoiw7_Dv8O_In0.x")
+    assert.same({ a = "~?>" }, claims_of "e30.eyJhIjoifj8-In0.")
+    assert.same({ a = "ÿÿÿ" }, claims_of "e30.eyJhIjoiw7_Dv8O_In0.x")
   end)
 
   for name, token in pairs {
@@ -23,7 +23,7 @@ describe("jwt.claims", function()
     ["base64 that is not base64url"] = "e30.eyJhIjoifj8+In0.x", ["nothing"] = "",
   } do
     it("finds none in " .. name, function()
-      assert.is_nil(jwt.claims(token))
+      assert.is_nil(claims_of(token))
     end)
   end
 end)

@@ -1,9 +1,7 @@
---- Reads the claims of a JSON Web Token. Nothing is verified: that is the
+--- The claims of a token that is a JSON Web Token. Nothing is verified: that is the
 -- service's business.
 
 local cjson = require "cjson"
-
-local jwt = {}
 
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -27,7 +25,7 @@ end
 
 --- @param token string
 --- @return table|nil claims  nil where it is no JSON Web Token
-function jwt.claims(token)
+return function(token)
   local payload = token:match "^[A-Za-z0-9_-]+%.([A-Za-z0-9_-]+)%.[A-Za-z0-9_-]*$"
   if not payload then
     return nil
@@ -35,5 +33,3 @@ function jwt.claims(token)
   local good, claims = pcall(cjson.decode, decode(payload))
   return good and type(claims) == "table" and claims or nil
 end
-
-return jwt

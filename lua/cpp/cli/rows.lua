@@ -12,39 +12,41 @@ local text = require "cpp.text"
 ---@field line cpp.cli.line  one of this file's
 ---@field since number  on the client's clock
 ---@field ended_at number|nil
----@field accepted boolean|nil  the cancel was
+---@field cancel "accepted"|"unknown"|"refused"|nil  what became of it; nil: it was not sent
+---@field unknown string|nil  id of an operation that the service does not know yet
 ---@field id string|nil  the operation's
 ---@field kind string|nil
 ---@field state string|nil  in words
 ---@field progress integer|nil
 ---@field step string|nil  where it is
 ---@field is_unusual boolean|nil  its state matters more than its step
+---@field is_cancelable boolean|nil
 
 ---@class cpp.cli.view  a terminal; in a log there is none
 ---@field columns integer
 ---@field is_table boolean  several lines stand below each other
 
-local lines = {}
+local rows = {}
 
 local function describe_step(operation)
   local step = facts.current_step(operation)
   if not step or step.name == "" then
     return nil
   end
-  return step.percent and ("%s %d %%"):format(step.name, step.percent) or step.name
+  return step.progress and ("%s %d %%"):format(step.name, step.progress) or step.name
 end
 
 --- Takes what an operation tells into a row.
----@param row cpp.cli.row
----@param operation cpp.operation
-function lines.learn(row, operation)
+function rows.learn(row, operation)
   row.id = operation.id and text.clean(operation.id) or row.id
   row.kind = facts.kind(operation) or row.kind
   row.state = facts.state(operation)
   row.progress = operation.progress or row.progress
   row.step = describe_step(operation) or row.step
+  row.is_cancelable = facts.is_cancelable(operation)
   row.is_unusual = operation.state == "unknown"
     or operation.state == "waiting_for_publisher_review"
+  row.unknown = nil
 end
 
 -- A display has no room for a whole id; a log needs it.
@@ -54,66 +56,73 @@ end
 
 local function details(row, view)
   local parts = {}
-  if row.id then
-    parts[1] = (row.kind or "operation") .. " " .. show_id(row.id, view)
+  if row.unknown then
+    parts[1] = ("operation %s is not known yet"):format(show_id(row.unknown, view))
   end
-  if row.is_unusual then
+  if row.id then
+    parts[#parts + 1] = (row.kind or "operation") .. " " .. show_id(row.id, view)
+  end
+  if row.cancel == "accepted" and row.is_cancelable and not row.ended_at then
+    parts[#parts + 1] = "the service still calls it cancelable"
+  elseif row.is_unusual then
     parts[#parts + 1] = row.state
   end
   parts[#parts + 1] = row.step
   return #parts > 0 and (" (%s)"):format(table.concat(parts, ", ")) or ""
 end
 
--- "sending" from when it is known what runs: the cancel goes out then.
-local function cancel_word(row)
+--- What a cancel is at, in a word. "sending" from when it is known what runs: the
+--- cancel goes out then.
+function rows.word(row)
   if row.ended_at then
     return row.state
-  elseif row.accepted then
-    return "canceling"
+  elseif row.cancel == "accepted" then
+    return row.id and "canceling" or "looking"
+  elseif row.cancel == "unknown" then
+    return "checking"
   end
   return row.id and "sending" or "looking"
 end
 
+-- The word, where there is room for more than one.
+local LONGER = { looking = "looking whether anything runs",
+  checking = "checking whether the cancel arrived" }
+
 -- Columns of a table: "canceling" and "59m59s" fill them.
 local WORD, TIME = 9, 6
-
-local function state_of_cancel(row, elapsed, view)
-  local word, time = cancel_word(row), text.duration(elapsed)
-  if view and view.is_table then
-    return text.pad(word, WORD) .. " " .. text.pad(time, TIME)
-  end
-  return word .. " " .. time
-end
 
 -- Columns without which details say nothing.
 local LEAST = 12
 
 --- Of a cancel: nobody knows how far that is, so no bar.
-function lines.cancel(row, label, elapsed, view)
-  local line = label .. " " .. state_of_cancel(row, elapsed, view)
-  if view and text.columns(line) + LEAST > view.columns then
-    return line
+function rows.cancel(row, label, elapsed, view)
+  local word, time = rows.word(row), text.duration(elapsed)
+  local is_out = row.cancel == "accepted" or row.cancel == "unknown"
+  local longer = is_out and LONGER[word] and ("%s %s %s"):format(label, LONGER[word], time)
+  if view and view.is_table then
+    word, time = text.pad(word, WORD), text.pad(time, TIME)
+  elseif longer and (not view or text.columns(longer) <= view.columns) then
+    return longer .. details(row, view)
   end
-  return line .. details(row, view)
+  local line = ("%s %s %s"):format(label, word, time)
+  local has_room = not view or text.columns(line) + LEAST <= view.columns
+  return has_room and line .. details(row, view) or line
 end
 
 -- Half a terminal of 40 columns is for names.
 local function bar(progress, view)
-  local width = view.columns < 60 and 6 or view.columns < 100 and 12 or 20
+  local width = view.columns < 60 and 6 or 12
   local filled = width * progress // 100
   return " [" .. ("#"):rep(filled) .. ("-"):rep(width - filled) .. "]"
 end
 
-local function wait_details(row)
-  return row.is_unusual and row.state or row.step or row.state or "looking"
-end
-
 --- Of a wait: a bar, how far it is, how long it has taken, where it is.
-function lines.wait(row, label, elapsed, view)
-  local progress = row.progress or 0
-  local time = text.duration(elapsed)
+function rows.wait(row, label, elapsed, view)
+  local progress, time = row.progress or 0, text.duration(elapsed)
+  local where = row.unknown and "not known yet" or row.is_unusual and row.state or row.step
+    or row.state or "looking"
   return ("%s%s %3d %% %s %s"):format(label, view and bar(progress, view) or "", progress,
-    view and view.is_table and text.pad(time, TIME) or time, wait_details(row))
+    view and view.is_table and text.pad(time, TIME) or time, where)
 end
 
-return lines
+return rows

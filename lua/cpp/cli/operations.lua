@@ -1,0 +1,58 @@
+--- `cloudpartner operations`.
+
+local arguments = require "cpp.cli.arguments"
+local facts = require "cpp.cli.facts"
+local json = require "cpp.cli.json"
+local session = require "cpp.cli.session"
+local tell = require "cpp.cli.tell"
+
+local operations = {}
+
+local TEXTS = {
+  summary = "List the operations of offers.",
+  description = [[
+Lists the operations of an offer, in the service's order: id, state, kind and
+time of the last change. The list may be behind for a while.]],
+  epilog = [[
+Examples:
+   cloudpartner operations contoso contoso-vm
+   cloudpartner operations contoso/contoso-vm --json |
+      jq -r 'select(.state == "running").location'
+
+Exit statuses: 0 the service has answered; 1 it has not.]],
+}
+
+function operations.define(parser)
+  local command = arguments.command(parser, "operations", TEXTS)
+  arguments.add_offers(command)
+  arguments.add_output(command, {}, "the operations")
+end
+
+-- A result ends each list, also an empty one.
+local function print_json(self, list, subject)
+  for _, item in ipairs(list) do
+    self.screen:emit(json.line("operation", json.fields(item, {
+      kind = facts.kind(item), changed_time = facts.changed(item) })))
+  end
+  self.screen:emit(json.line("result", json.fields(subject)))
+end
+
+-- Several lists need their names.
+local function print_words(self, list, subject)
+  if #list == 0 then
+    self.screen:print(facts.name(subject) .. ": no operations")
+  elseif self.given.several then
+    self.screen:print(facts.name(subject) .. ":")
+  end
+  for _, item in ipairs(list) do
+    self.screen:print(tell.item(item))
+  end
+end
+
+function operations.run(given)
+  local offers = arguments.targets(given.words)
+  given.several = #offers > 1
+  return session.look(given, "operations", offers, given.json and print_json or print_words)
+end
+
+return operations

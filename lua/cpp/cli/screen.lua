@@ -1,0 +1,340 @@
+--- What is shown. Results go to stdout, everything else to stderr: on a terminal a
+-- block of live lines that stands below everything that was printed, elsewhere a line
+-- for each change, with the time of day, and at least one a minute.
+
+local rows = require "cpp.cli.rows"
+local system = require "cpp.system"
+local text = require "cpp.text"
+
+---@class cpp.cli.screen
+---@field rows cpp.cli.row[]
+---@field failure string|nil  why stdout did not take everything
+---@field gone integer  rows whose results are printed
+---@field printed integer  lines that stand above the block
+---@field shown integer[]  columns of the live lines that stand there now
+---@field drawn_at number
+---@field noted_at number
+---@field is_stale boolean|nil  something has changed since it was drawn
+local screen = {}
+screen.__index = screen
+
+-- ---- the terminal ----
+
+local STDOUT, STDERR = 1, 2
+
+local function environment(name)
+  local value = os.getenv(name)
+  return value ~= "" and value or nil
+end
+
+-- A terminal may not know its own size: then it says 0.
+local function known(number, variable, otherwise)
+  return number > 0 and number or math.tointeger(tonumber(environment(variable)))
+    or otherwise
+end
+
+local function size_of(fd)
+  local columns, rows_there = system.size(fd)
+  if columns then
+    return known(columns, "COLUMNS", 80), known(rows_there, "LINES", 24)
+  end
+end
+
+-- With NO_COLOR a terminal is left alone.
+local function can_be_live()
+  local term = environment "TERM"
+  return environment "NO_COLOR" == nil and term ~= nil and term ~= "dumb"
+    and system.size(STDERR) ~= nil
+end
+
+--- Given a clock, whether to be quiet (results alone) and timed (progress with the time of
+--- day); a spec gives out, err, size (of a descriptor: columns and rows, nil where it is no
+--- terminal) and live (lines may change), too.
+function screen.new(given)
+  local live = given.live
+  if live == nil then
+    live = can_be_live()
+  end
+  return setmetatable({
+    clock = given.clock, quiet = given.quiet, timed = given.timed and not live,
+    stdout = given.out or io.stdout, stderr = given.err or io.stderr,
+    size = given.size or size_of, live = live and not given.quiet,
+    rows = {}, gone = 0, printed = 0, shown = {}, drawn_at = -math.huge, noted_at = given.clock(),
+  }, screen)
+end
+
+-- ---- the block ----
+
+-- Lines are cut to the width. Should a width be misjudged all the same, nothing
+-- wraps: a block would not be found again.
+local NO_WRAP, WRAP = "\27[?7l", "\27[?7h"
+-- The line is erased first: after the last column the cursor still stands on it.
+local ERASE_LINE, ERASE_BELOW, UP = "\27[2K", "\27[J", "\27[A"
+
+-- Where the window has become narrower, the terminal has wrapped what stood there.
+local function rows_taken(self)
+  local columns, sum = self.size(STDERR) or 80, 0
+  for _, filled in ipairs(self.shown) do
+    sum = sum + math.max(1, math.ceil(filled / columns))
+  end
+  return sum
+end
+
+--- Takes the live lines away; the next turn brings them back. Line by line: what is
+--- erased from the first one on, some terminals keep in their scrollback.
+function screen:clear()
+  if #self.shown > 0 then
+    self.stderr:write("\r", (UP .. ERASE_LINE):rep(rows_taken(self)))
+    self.shown = {}
+  end
+end
+
+-- All is one write, so that no other process comes between.
+local function draw_lines(self, lines, columns)
+  local parts, shown = { NO_WRAP .. "\r" .. UP:rep(rows_taken(self)) }, {}
+  for i, line in ipairs(lines) do
+    line = text.fit(line, columns)
+    shown[i] = text.columns(line)
+    parts[#parts + 1] = ERASE_LINE .. line .. "\n"
+  end
+  parts[#parts + 1] = ERASE_BELOW .. WRAP
+  self.stderr:write(table.concat(parts))
+  self.shown = shown
+end
+
+-- Columns beside the name: enough for what matters most, a word or a bar, and a
+-- time.
+local BESIDE, LEAST_NAME = 24, 8
+
+local function label_width(chosen, columns)
+  local widest = 0
+  for _, row in ipairs(chosen) do
+    widest = math.max(widest, text.columns(row.label))
+  end
+  return math.min(widest, math.max(LEAST_NAME, columns - BESIDE))
+end
+
+local function line_of(row, now, width, view)
+  local label = text.pad(text.squeeze(row.label, width), width)
+  return row:line(label, (row.ended_at or now) - row.since, view)
+end
+
+-- Where there is no room for all, those that have not ended, and a count of all that
+-- there were.
+local function choose(self, room)
+  if #self.rows <= room then
+    return self.rows
+  end
+  local chosen, ended = {}, self.gone
+  for _, row in ipairs(self.rows) do
+    if row.ended_at then
+      ended = ended + 1
+    elseif #chosen < room - 1 then
+      chosen[#chosen + 1] = row
+    end
+  end
+  return chosen, ("… and %d more; %d of %d have ended"):format(
+    #self.rows - #chosen, ended, #self.rows + self.gone)
+end
+
+-- Columns: lines are as wide as most windows, and one that is made half as wide wraps
+-- each once.
+local WIDTH = 80
+
+-- tmux keeps the cursor's row as it wraps what stands there again: as many rows as that
+-- takes leave at the top, where nobody can take them away. Half a screen is enough for
+-- the block, and above it are as many rows as it has lines: what was printed, else empty
+-- ones. The first of them is the shell's.
+local function pad(self, lines)
+  for _ = self.printed + 2, #lines do
+    table.insert(lines, 1, "")
+  end
+  return lines
+end
+
+local function make_lines(self, columns, rows_there)
+  self.printed = math.max(-1, self.printed + #self.shown - rows_taken(self))
+  columns = math.min(columns, WIDTH)
+  local chosen, rest = choose(self, math.max(1, (rows_there - 1) // 2))
+  local view = { columns = columns, is_table = #chosen > 1 }
+  local width, now, lines = label_width(chosen, columns), self.clock(), {}
+  for i, row in ipairs(chosen) do
+    lines[i] = line_of(row, now, width, view)
+  end
+  lines[#lines + 1] = rest
+  return pad(self, lines), columns
+end
+
+local function draw(self)
+  local columns, rows_there = self.size(STDERR)
+  if columns and #self.rows > 0 then
+    draw_lines(self, make_lines(self, columns, rows_there))
+  elseif columns then
+    self:clear()
+  end
+  self.drawn_at, self.is_stale = self.clock(), false
+end
+
+-- ---- lines that stay ----
+
+local function time_of_day(self)
+  return self.timed and os.date "!%H:%M:%SZ " or ""
+end
+
+local function write_note(self, line)
+  self:clear()
+  self.stderr:write(line, "\n")
+  self.printed, self.noted_at = self.printed + 1, self.clock()
+end
+
+local function wrapped(self, fd, line)
+  local columns = self.size(fd)
+  return columns and text.wrap(line, columns) or line
+end
+
+--- A line that must be told, whoever wants results alone.
+function screen:tell(line)
+  write_note(self, wrapped(self, STDERR, time_of_day(self) .. line))
+end
+
+--- A line of progress.
+function screen:note(line)
+  if not self.quiet then
+    self:tell(line)
+  end
+end
+
+--- A line to copy: it stays whole.
+function screen:paste(line)
+  write_note(self, line)
+end
+
+local function write_at_once(file, line)
+  local good, message = file:write(line, "\n")
+  if not good then
+    return nil, message
+  end
+  return file:flush()
+end
+
+--- A line of the result as another program reads it. It leaves at once: somebody may
+--- wait for it. A failure must not end a cancel half-way; it is kept for the end, and
+--- the line goes where somebody may still read it.
+function screen:emit(line)
+  self:clear()
+  self.printed = self.printed + (self.size(STDOUT) and 1 or 0)
+  local good, message = write_at_once(self.stdout, line)
+  if not good then
+    self.failure = message
+    write_note(self, line)
+  end
+end
+
+--- A line of the result for a person.
+function screen:print(line)
+  self:emit(wrapped(self, STDOUT, line))
+end
+
+-- ---- progress ----
+
+--- Begins a row.
+function screen:add(label, line)
+  local row = { label = label, line = line, since = self.clock() }
+  self.rows[#self.rows + 1] = row
+  return row
+end
+
+local function note_row(self, row)
+  self:note(row:line(row.label, (row.ended_at or self.clock()) - row.since))
+end
+
+-- Without the time, which changes always.
+local function note_change(self, row)
+  local line = row:line(row.label, 0)
+  if row.noted ~= line then
+    row.noted = line
+    note_row(self, row)
+  end
+end
+
+--- Shows news: what an operation tells, if one is given, and what else the caller
+--- has changed in its row.
+function screen:change(row, operation)
+  if operation then
+    rows.learn(row, operation)
+    row.ended_at = operation.done and self.clock() or nil
+  end
+  if self.live then
+    self.is_stale = true
+  else
+    note_change(self, row)
+  end
+end
+
+--- Ends a row: its result is to be printed.
+function screen:remove(row)
+  for i, other in ipairs(self.rows) do
+    if other == row then
+      table.remove(self.rows, i)
+      self.gone = self.gone + 1
+      break
+    end
+  end
+  self.is_stale = true
+end
+
+-- Seconds: lines show how long something has taken, and many changes at a time are
+-- one to look at.
+local EVERY, LEAST = 1, 0.1
+
+local function tick(self)
+  if #self.rows == 0 and #self.shown == 0 then
+    return EVERY
+  end
+  local pause = (self.is_stale or #self.shown == 0) and LEAST or EVERY
+  local left = self.drawn_at + pause - self.clock()
+  if left > 0 then
+    return left
+  end
+  draw(self)
+  return EVERY
+end
+
+-- "12 of 40 have ended; canceling 25, looking 3"
+local function sum_up(self)
+  local ended, words = self.gone, {}
+  for _, row in ipairs(self.rows) do
+    ended = ended + (row.ended_at and 1 or 0)
+    words[#words + 1] = not row.ended_at
+      and (row.line == rows.wait and "waiting" or rows.word(row)) or nil
+  end
+  return ("%d of %d have ended; %s"):format(ended, #self.rows + self.gone, text.tally(words))
+end
+
+-- Seconds after which whoever reads a log takes silence for death.
+local SILENCE = 60
+
+local function pulse(self)
+  if self.quiet or #self.rows == 0 then
+    return math.huge
+  end
+  local left = self.noted_at + SILENCE - self.clock()
+  if left > 0 then
+    return left
+  elseif #self.rows == 1 then
+    note_row(self, self.rows[1])
+  else
+    self:note(sum_up(self))
+  end
+  return SILENCE
+end
+
+--- Shows what it is time to show, and gives the seconds until it is time again.
+function screen:turn()
+  if self.live then
+    return tick(self)
+  end
+  return pulse(self)
+end
+
+return screen

@@ -1,0 +1,348 @@
+--- What the command says: results, failures, what to do about them, and the line to go
+-- on with.
+
+local claims_of = require "cpp.credential.claims"
+local cpp = require "cpp"
+local facts = require "cpp.cli.facts"
+local system = require "cpp.system"
+local text = require "cpp.text"
+
+local tell = {}
+
+-- ---- results ----
+
+local function describe(operation)
+  if not operation or not operation.id then
+    return ""
+  end
+  local kind = facts.kind(operation) or "operation"
+  return (" (%s %s)"):format(kind, text.clean(operation.id))
+end
+
+local OUTCOMES = {
+  canceled = "canceled", accepted = "cancel accepted",
+  nothing_to_cancel = "nothing to cancel", too_late = "too late, it had completed",
+  failed = "it had failed by itself",
+}
+
+-- Whether one may publish again, which is why people cancel.
+local function describe_future(result)
+  if result.may_publish then
+    return "; a publish may start"
+  elseif result.running then
+    return ("; do not publish, now %s runs"):format(text.clean(result.running.id))
+  end
+  local trouble = result.trouble and ": " .. text.clean(tostring(result.trouble)) or ""
+  return "; whether a publish may start is not known" .. trouble
+end
+
+--- "contoso/vm: canceled (publish 5661…); a publish may start". `looked`: a look has been
+--- answered.
+function tell.cancel(result, looked)
+  local name, outcome = facts.name(result), OUTCOMES[result.outcome] or result.outcome
+  if result.outcome == "accepted" then
+    local nothing = looked and ", but nothing was seen running"
+      or ", but what runs could not be looked at"
+    local has_id = result.operation and result.operation.id
+    return ("%s: %s%s"):format(name, outcome, has_id and describe(result.operation)
+      or nothing)
+  end
+  return ("%s: %s%s%s"):format(name, outcome, describe(result.operation),
+    describe_future(result))
+end
+
+--- "contoso/vm: running, 25 % (operation 5661…)"
+function tell.look(operation)
+  local percent = operation.progress and (", %d %%"):format(operation.progress) or ""
+  return ("%s: %s%s%s"):format(facts.name(operation), facts.state(operation), percent,
+    describe(operation))
+end
+
+--- "last seen running, 25 % (operation 5661…)"
+function tell.last_seen(operation)
+  return "last seen " .. tell.look(operation):match "^.-: (.*)$"
+end
+
+--- A line for each step.
+function tell.steps(operation)
+  local list = {}
+  for i, step in ipairs(facts.steps(operation)) do
+    local percent = step.progress and ("%3d %%"):format(step.progress) or ""
+    list[i] = ("  %5s  %s  %s"):format(percent, text.pad(step.status, 12), step.name)
+  end
+  return list
+end
+
+--- A line for each thing that went wrong.
+function tell.problems(problems)
+  local list = {}
+  for i, problem in ipairs(problems) do
+    local step = problem.step and text.clean(problem.step) .. ": " or ""
+    list[i] = "  " .. step .. text.clean(problem.text)
+  end
+  return list
+end
+
+-- To the second; a time without a zone is shown as it came.
+local function show_time(time)
+  local second, zone = time:match "^(%d+%-%d+%-%d+T%d+:%d+:%d+)[%d.]*(.*)$"
+  return second and second .. zone or time
+end
+
+--- "5661…  running       publish  2026-11-22T17:08:21Z", one of a list.
+function tell.item(operation)
+  local line = ("%s  %s  %s  %s"):format(text.clean(operation.id),
+    text.pad(facts.state(operation), 11), text.pad(facts.kind(operation) or "", 8),
+    show_time(facts.changed(operation) or ""))
+  return (line:gsub(" +$", ""))
+end
+
+-- ---- failures ----
+
+local SIGNALS = { [1] = "SIGHUP", [2] = "Ctrl-C", [15] = "SIGTERM" }
+
+--- An error as this command tells it: that the client is closed is the signal's doing,
+--- and so is what became of a program that a credential ran.
+function tell.explain(err)
+  local signal = system.caught()
+  if not signal or (err.kind ~= "closed" and err.kind ~= "credential") then
+    return err
+  end
+  return cpp.error { kind = "closed", code = "interrupted", cancel = err.cancel,
+    message = "stopped by " .. SIGNALS[signal], operation = err.operation,
+    location = err.location, publisher = err.publisher, offer = err.offer }
+end
+
+--- Of what a signal ended, that alone is worth telling.
+function tell.error(err)
+  return err.code == "interrupted" and err.message or tostring(err)
+end
+
+local FATES = {
+  not_sent = "no cancel was sent", refused = "the cancel was refused",
+  accepted = "the cancel was accepted",
+  unknown = "whether the cancel arrived is not known",
+}
+
+--- What an error means for the cancel; `refusal` is the HTTP status that refused it.
+function tell.fate(err, refusal)
+  local fate = FATES[err.cancel] or FATES.unknown
+  return err.cancel == "refused" and refusal and ("%s with HTTP %d"):format(fate, refusal)
+    or fate
+end
+
+--- A word or two for the sum of several.
+function tell.word(result)
+  local err = result.err
+  if not err then
+    return (result.outcome:gsub("_", " "))
+  elseif err.code == "deadline" then
+    return "not ended"
+  elseif err.code == "interrupted" then
+    return "stopped"
+  end
+  return err.cancel == "refused" and "refused" or err.cancel == "not_sent" and "not sent"
+    or "not made sure of"
+end
+
+-- ---- what to do about them ----
+
+-- Only a token from the environment can be out of date: others are fetched anew.
+local function expiry()
+  local claims = claims_of(os.getenv "CPP_TOKEN" or "")
+  local expires = claims and tonumber(claims.exp)
+  local ago = expires and os.time() - expires
+  if ago and ago > 0 and ago < math.huge then
+    return ("the token in CPP_TOKEN expired %s ago; "):format(text.duration(ago))
+  end
+  return ""
+end
+
+-- An endpoint is https, or on this machine.
+local function is_endpoint(origin)
+  return origin:find "^https://" or origin:find "^http://127%."
+    or origin:find "^http://localhost%f[:\0]"
+end
+
+local function of_foreign(location)
+  local origin = text.clean(location):lower():match "^%a+://[^/?#]+"
+  if origin and is_endpoint(origin) then
+    return ("if the service is there, say so with --endpoint %s or in CPP_ENDPOINT; "
+      .. "the token goes there then"):format(text.quote(origin))
+  end
+  return "--endpoint, or CPP_ENDPOINT, says where the service is"
+end
+
+local OF_CODE = {
+  tls_verification = "its certificate is not trusted: --ca-file or SSL_CERT_FILE names "
+    .. "the authority, also that of a proxy which opens TLS; is the clock right?",
+  could_not_resolve = "is the host name right, in --endpoint or CPP_ENDPOINT? where only "
+    .. "a proxy knows names, https_proxy or --proxy names it",
+  could_not_resolve_proxy = "is the proxy's name right, in --proxy or https_proxy?",
+  could_not_connect = "are host and port right, in --endpoint or CPP_ENDPOINT? where the "
+    .. "network wants a proxy, https_proxy or --proxy names it",
+  invalid_token = "a token is the text alone, as `az account get-access-token --query "
+    .. "accessToken --output tsv` prints it",
+}
+
+local PROXY_PASSWORD = "the proxy wants a name and a password, in https_proxy: "
+  .. "http://NAME:PASSWORD@HOST:PORT"
+local PROXY = "the proxy lets nothing through to this host; --proxy \"\" goes without it"
+
+local function of_not_found(subject)
+  if subject.offer and not subject.location then
+    return "are both ids right? they are those in the portal's address, not the names "
+      .. "it shows"
+  end
+  return "the service does not know it any more, or is another one: is --endpoint, or "
+    .. "CPP_ENDPOINT, the one it came from?"
+end
+
+local OF_STATUS = {
+  [401] = function()
+    return expiry() .. "`cloudpartner whoami` shows whose token it is, for which service, "
+      .. "and when it expires"
+  end,
+  [404] = of_not_found,
+  [409] = function(subject)
+    local name = subject.offer and text.quote_word(facts.name(subject)) or "PUBLISHER/OFFER"
+    return ("something else is under way: `cloudpartner operations %s` shows what"):format(name)
+  end,
+}
+
+--- What to do about an error, where the command knows more than the service says.
+function tell.hint(err, subject)
+  if err.code == "foreign_origin" then
+    return of_foreign(subject.location or err.location)
+  elseif err.code == "proxy_refused" then
+    return err.status == 407 and PROXY_PASSWORD or PROXY
+  elseif OF_CODE[err.code] then
+    return OF_CODE[err.code]
+  end
+  local of_status = OF_STATUS[err.status]
+  return of_status and of_status(subject)
+end
+
+-- ---- the line to go on with ----
+
+---@class cpp.cli.next
+---@field name string  whose
+---@field sort "wait"|"cancel"|"operations"
+---@field word string  the target
+---@field intro string
+
+local INTRO = {
+  wait = "to go on elsewhere:",
+  cancel = "to go on, a cancel goes out only if that still runs:",
+  again = "to try again:",
+  operations = "to look what runs:",
+  nothing = "nothing was seen running; to look elsewhere:",
+  blind = "what runs could not be looked at; to look elsewhere:",
+}
+
+--- Of an operation that one can wait for.
+function tell.next_of_wait(name, word)
+  return { name = name, sort = "wait", word = word, intro = INTRO.wait }
+end
+
+---@class cpp.cli.known  of an offer on which a cancel is under way
+---@field publisher string
+---@field offer string
+---@field wanted string|nil  id of the operation that alone may be canceled
+---@field seen cpp.operation|nil  that runs, as last seen
+---@field looked boolean|nil  a look has been answered
+---@field cancel "not_sent"|"refused"|"accepted"|"unknown"
+
+--- Codes after which there is a way to go on.
+tell.LEADS_ON = { deadline = true, interrupted = true, not_canceled = true,
+  unverified = true }
+
+local function new_next(known, sort, word, intro)
+  return { name = facts.name(known), sort = sort, word = word, intro = INTRO[intro or sort] }
+end
+
+--- How to go on with a cancel, by what is known of it, and the code of what ended it.
+function tell.next_of_cancel(known, code)
+  local name, seen, fate = known.publisher .. "/" .. known.offer, known.seen, known.cancel
+  local id = seen and seen.id or known.wanted
+  local word = id and name .. "/" .. id
+  if code == "unverified" and seen or seen and seen.done then
+    return new_next(known, "operations", name)
+  elseif id and (fate ~= "accepted" or code == "not_canceled") then
+    return new_next(known, "cancel", word)
+  elseif seen and fate == "accepted" then
+    return new_next(known, "wait", word or seen.location)
+  elseif fate == "not_sent" and not known.looked then
+    return new_next(known, "cancel", name, "again")
+  end
+  return new_next(known, "operations", name, known.looked and "nothing" or "blind")
+end
+
+local function is_file(path)
+  local file <close> = io.open(path)
+  return file ~= nil
+end
+
+-- For use in another folder. Lua knows this one from the shell alone, and a program in
+-- between may have changed it: then the path stays as it was given.
+local function absolute(path)
+  local folder = os.getenv "PWD" or ""
+  local full = folder .. "/" .. path
+  local is_better = path:sub(1, 1) ~= "/" and folder:sub(1, 1) == "/" and is_file(full)
+  return is_better and full or path
+end
+
+local function seconds(value)
+  return value and ("%g"):format(value):gsub(",", ".")
+end
+
+-- What says which service it is, and how it was to be asked.
+local function options_of(sort, given)
+  local is_wait = sort == "wait"
+  local wanted = given.command == "cancel" and "canceled" or given.wanted
+  return {
+    { "--for", is_wait and wanted }, { "--through-review", is_wait and given.through_review },
+    { "--endpoint", given.endpoint }, { "--ca-file", given.ca_file and absolute(given.ca_file) },
+    { "--proxy", given.proxy },
+    { "--list-lag", sort ~= "operations" and seconds(given.list_lag) },
+  }
+end
+
+local function line_of(sort, given, targets)
+  local words = { "cloudpartner", sort }
+  for _, option in ipairs(options_of(sort, given)) do
+    words[#words + 1] = option[2] and option[1] or nil
+    words[#words + 1] = type(option[2]) == "string" and text.quote_word(option[2]) or nil
+  end
+  for _, target in ipairs(targets) do
+    words[#words + 1] = text.quote_word(text.clean(target))
+  end
+  return table.concat(words, " ")
+end
+
+local function intro_of(group)
+  local intro = group[1].intro
+  for _, one in ipairs(group) do
+    intro = one.intro == intro and intro or INTRO[one.sort]
+  end
+  return (#group == 1 and group[1].name or #group .. " of them") .. ": " .. intro
+end
+
+--- One line of each sort.
+function tell.lines_to_go_on(list, given)
+  local lines = {}
+  for _, sort in ipairs { "wait", "cancel", "operations" } do
+    local group, targets = {}, {}
+    for _, one in ipairs(list) do
+      if one.sort == sort then
+        group[#group + 1], targets[#targets + 1] = one, one.word
+      end
+    end
+    if #group > 0 then
+      lines[#lines + 1] = { intro = intro_of(group), line = line_of(sort, given, targets) }
+    end
+  end
+  return lines
+end
+
+return tell
