@@ -426,8 +426,51 @@ describe("workflow.problems", function()
     assert.is_nil(text "&#0;&#xD800;&#99999999999;")
   end)
 
+  it("does not stumble over numbers that are no character's", function()
+    for _, number in ipairs { "18446744073709551615", "xFFFFFFFFFFFFFFFFFFFF", "12ab",
+      "4294967296", "x80000000" } do
+      assert.equal("ab", text("a&#" .. number .. ";b"))
+    end
+    assert.equal("aAb", text "a&#000000000000065;b")
+  end)
+
+  it("takes as long as the text is", function()
+    local clock = os.clock()
+    for _, piece in ipairs { "\u{2039}", "<", "<!--", "</a ", " ", "&#", "&#1" } do
+      text(piece:rep(80000 // #piece))
+    end
+    text("<a" .. ("b"):rep(80000))
+    assert.is_true(os.clock() - clock < 5) -- a square takes half a minute
+  end)
+
+  for name, document in pairs {
+    ["an error"] = { error = { code = "Conflict", message = "<b>busy</b>" } },
+    ["an array of one"] = { { error = { code = "Conflict", message = "busy" } } },
+    ["an error and a message"] = { error = { code = "Conflict" }, message = "busy" },
+  } do
+    it("finds the reason in the document: " .. name, function()
+      local found = workflow.problems { state = "failed", document = document }
+      local texts = {}
+      for i, problem in ipairs(found) do
+        texts[i] = problem.text
+      end
+      assert.equal("Conflict: busy", table.concat(texts, ": "))
+    end)
+  end
+
+  it("takes a message at the top for a problem of what has failed alone", function()
+    assert.same({ { text = "no disk" } },
+      workflow.problems { state = "failed", document = { message = "no disk" } })
+    assert.same({},
+      workflow.problems { state = "running", document = { message = "soon" } })
+    assert.same({ { text = "no" } }, workflow.problems { document = { error = "no" } })
+  end)
+
   it("is empty where there is nothing", function()
     assert.same({}, workflow.problems {})
+    for _, document in ipairs { 1, "x", { 1 }, { true }, { error = 7, message = {} } } do
+      assert.same({}, workflow.problems { state = "failed", document = document })
+    end
     assert.same({}, workflow.problems { steps = { 1, {} }, messages = "none" })
   end)
 end)
