@@ -401,7 +401,7 @@ local function aim_of(e, v)
   if v.outcome then
     return (v.seen and v.seen.over or e.late.answered) + e.lag
   elseif e.sent then
-    return e.back + e.lag
+    return not leading(e, hits(e)) and e.back + e.lag or nil
   elseif e.wanted then
     return math.max(e.called, e.wanted.ran_answered or e.called) + e.lag
   end
@@ -444,7 +444,7 @@ local function known_before(maybe)
 end
 
 --- The operation that the workflow is about, as far as that is known: what runs
---- before the POST, what it hit after it.
+--- before the POST, what it hit after it. Never the cancel's own.
 ---@param e cpp.workflow.evidence
 ---@return cpp.workflow.seen|nil
 function verdict.focus(e)
@@ -452,9 +452,7 @@ function verdict.focus(e)
     return e.wanted and e.wanted.first and e.wanted or other_running(e)
   end
   local certain, maybe = hits(e)
-  local place = named(e)
   return leading(e, certain) or known_before(maybe)
-    or (place and not place.ended_before and place) or nil
 end
 
 return verdict
