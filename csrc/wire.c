@@ -29,7 +29,8 @@ static void set_word(lua_State *L, const char *kind, const char *code,
 /* ---- the wire ---- */
 
 /* Codes that say that the wire broke, or that what came over it is no frame of
- * HTTP/2. An alert after the handshake is a failure of TLS to some. */
+ * HTTP/2, which to newer versions is a strange answer. An alert after the
+ * handshake is a failure of TLS to some. */
 static bool is_broken(const struct request *r) {
   switch (r->code) {
   case CURLE_GOT_NOTHING:
@@ -41,6 +42,8 @@ static bool is_broken(const struct request *r) {
     return true;
   case CURLE_SSL_CONNECT_ERROR:
     return answer_of(r)->starts > 0;
+  case CURLE_WEIRD_SERVER_REPLY:
+    return strncmp(r->transfer->error, "[HTTP2]", 7) == 0;
   default:
     return false;
   }

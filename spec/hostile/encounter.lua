@@ -201,7 +201,11 @@ function encounter:suffer(case, call, expected)
   self:play(table.unpack(case.scripts or { case.script }))
   encounter.compare(expected, self:call(client, call, options_for(case, expected)))
   local connections, foreign, requests = self:counts()
-  assert.same({ case.connections or 1, 0 }, { connections, foreign })
+  local expected_connections = case.connections or 1
+  if type(expected_connections) == "table" then
+    expected_connections = expected_connections[call]
+  end
+  assert.same({ expected_connections, 0 }, { connections, foreign })
   local wanted = case.requests and case.requests[call] or requests
   assert.is_true(requests <= connections and requests == wanted)
   self:check_good(client)

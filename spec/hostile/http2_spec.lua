@@ -2,6 +2,7 @@
 -- headers that are none.
 local encounter = require "spec.hostile.encounter"
 local http2 = require "spec.hostile.http2"
+local libcurl = require "spec.support.libcurl"
 
 local transport, state, NONE = encounter.transport, encounter.state, encounter.NONE
 local HELLO, END_STREAM, END_HEADERS = http2.HELLO, http2.END_STREAM, http2.END_HEADERS
@@ -43,6 +44,12 @@ describe("over HTTP/2", function()
   -- Whether a head or body that had come was passed on is chance, and libcurl's version.
   local broken = transport "connection_lost"
   local lost = transport("connection_lost", { status = NONE, body = NONE })
+  -- libcurl 7.88 forgets an answer whose end comes together with a fault of the stream;
+  -- 8.14 reads it. And it does not try elsewhere what a server that goes away has not
+  -- looked at, as 8.14 does up to five times; a POST is sent once all the same.
+  local is_new = libcurl >= 800
+  local late = is_new and state "canceled" or broken
+  local tries = is_new and { cancel = 2, poll = 6 } or 1
 
   describe("a stream that is reset", function()
     cases({
@@ -70,7 +77,7 @@ describe("over HTTP/2", function()
       { "after no body without a length, which may be cut", head() .. PING, PONG,
         http2.reset(http2.CANCEL), both = broken },
       { "together with a whole answer", head(LENGTH) .. http2.data(0, DOCUMENT)
-        .. http2.reset(http2.NO_ERROR), both = lost },
+        .. http2.reset(http2.NO_ERROR), both = late },
       { "after a whole answer", head() .. http2.data(END_STREAM, DOCUMENT)
         .. http2.reset(http2.INTERNAL_ERROR), both = state "canceled" },
     }, HOLD)
@@ -81,10 +88,11 @@ describe("over HTTP/2", function()
       return http2.goaway(last, http2.NO_ERROR)
     end
     cases {
-      { "without having seen the request", HELLO .. goaway(0), HOLD, both = broken },
+      { "without having seen the request", HELLO .. goaway(0), HOLD, both = broken,
+        connections = tries, requests = { cancel = 1 } },
       { "after the request", HELLO .. goaway(1), both = broken },
       { "in a huff", HELLO .. http2.goaway(0, http2.ENHANCE_YOUR_CALM), HOLD,
-        both = broken },
+        both = broken, connections = tries, requests = { cancel = 1 } },
       { "in mid-body", head(LENGTH) .. http2.data(0, HALF) .. goaway(1),
         both = broken },
       { "and still answers", HELLO .. goaway(1), http2.headers(END_HEADERS, 200)
@@ -169,7 +177,7 @@ describe("over HTTP/2", function()
         options = { max_body = 50000 }, both = encounter.protocol("body_too_large",
           { status = 200 }) },
       { "with trailers that look like a status", head() .. http2.data(0, DOCUMENT)
-        .. http2.headers(BOTH, 204), both = broken },
+        .. http2.headers(BOTH, 204), both = late },
     }, HOLD)
   end)
 
