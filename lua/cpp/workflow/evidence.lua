@@ -48,6 +48,7 @@ local FINAL = { canceled = true, succeeded = true, failed = true }
 ---@field asked number
 ---@field round integer
 ---@field failed integer|nil  the round in which it failed
+---@field err table|nil  how
 ---@field lost boolean|nil  it cannot be had
 ---@field answer table|nil  the newest document
 
@@ -290,7 +291,7 @@ function evidence.failure(e, target, err, asked)
     return
   end
   e.rejected = nil
-  try.asked, try.round, try.failed = asked, e.round, e.round
+  try.asked, try.round, try.failed, try.err = asked, e.round, e.round, err
   try.lost = not fault.is_passing(err) and not is_to_come(e, target, err, asked)
   if target == e.wanted and err.status == 404 then
     e.unknown = { err = err, asked = asked }

@@ -31,6 +31,13 @@ function fault.is_rejection(err)
   return err.status == 401 and fault.is_answer(err)
 end
 
+--- One line for a message; a stand-in for a client may give a plain table.
+---@param err cpp.error|table
+---@return string
+function fault.text(err)
+  return getmetatable(err) and tostring(err) or tostring(err.message or err.code)
+end
+
 --- Whether a location leads nowhere, or where the token must not go.
 ---@param err cpp.error|table
 ---@return boolean

@@ -2,6 +2,7 @@
 -- that is known.
 
 local cpp = require "cpp"
+local fault = require "cpp.workflow.fault"
 local options = require "cpp.workflow.options"
 local verdict = require "cpp.workflow.verdict"
 
@@ -40,7 +41,7 @@ end
 local function own_error(self, v)
   local cause, message = cause_of(self), message_of(self, v)
   if cause then
-    message = ("%s; at last: %s"):format(message, tostring(cause))
+    message = ("%s; at last: %s"):format(message, fault.text(cause))
   end
   return { kind = "workflow", code = v.code, message = message, cause = cause }
 end
@@ -64,8 +65,8 @@ end
 -- Why it is not known whether a publish may start.
 local function trouble_of(self)
   local list = self.tries.list
-  if list and list.failed and self.trouble then
-    return "the operations list cannot be read: " .. tostring(self.trouble)
+  if list and list.failed then
+    return "the operations list cannot be read: " .. fault.text(list.err)
   elseif self.list and #self.list.open > 0 then
     return "the operations list shows something that is not done, and not what it is"
   end

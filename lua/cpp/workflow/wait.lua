@@ -80,7 +80,7 @@ end
 local function expire(self)
   local message = ("not ended after %g s"):format(self.options.deadline):gsub(",", ".")
   if self.trouble then
-    message = ("%s; at last: %s"):format(message, tostring(self.trouble))
+    message = ("%s; at last: %s"):format(message, fault.text(self.trouble))
   end
   return fail(self, { kind = "workflow", code = "deadline", message = message,
     cause = self.trouble })
