@@ -44,8 +44,6 @@ void exchange_set_offer(lua_State *L, int table) {
   lua_setfield(L, table, "offer");
 }
 
-/* Whether an answer brings no document. */
-
 /* ---- URLs of our own ---- */
 
 /* Appends "/" and the id at a stack index as one path segment. */

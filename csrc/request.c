@@ -22,13 +22,20 @@ struct request *request_of(lua_State *L) {
   return lua_touserdata(L, SLOT_REQUEST);
 }
 
-/* __close and __gc: idempotent, never raises. */
-static int request_close(lua_State *L) {
+/* __gc: the coroutine of the call is garbage. Idempotent, never raises. */
+static int request_collect(lua_State *L) {
   struct request *r = luaL_checkudata(L, 1, TYPE);
   struct client *c = r->client;
   if (c && !engine_is_foreign(c))
     engine_leave(c, r);
   r->client = NULL;
+  return 0;
+}
+
+/* __close: the same, on the coroutine of the call. */
+static int request_close(lua_State *L) {
+  struct request *r = luaL_checkudata(L, 1, TYPE);
+  request_collect(L);
   if (r->asking) { /* its token function raised, or was closed */
     lua_getiuservalue(L, 1, 1);
     client_set_asking(L, lua_gettop(L), 0);
@@ -345,7 +352,7 @@ int request_follow(lua_State *L, const char *location) {
  * pollfd, events and timeout, as cqueues.poll does, and finds nothing. */
 void request_register(lua_State *L) {
   static const luaL_Reg meta[] = {
-      {"__gc", request_close}, {"__close", request_close}, {NULL, NULL}};
+      {"__gc", request_collect}, {"__close", request_close}, {NULL, NULL}};
   luaL_newmetatable(L, TYPE);
   luaL_setfuncs(L, meta, 0);
   lua_newtable(L);

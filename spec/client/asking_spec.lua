@@ -79,6 +79,23 @@ describe("a token function", function()
     end
   end)
 
+  it("is told no more when another's, whose coroutine nobody has, is collected", function()
+    local client, seen = here:client { timeout = 50 }, {}
+    local lost = coroutine.create(function()
+      client:status("contoso", "vm", { token = coroutine.yield })
+    end)
+    assert(coroutine.resume(lost))
+    lost = setmetatable({ lost }, { __mode = "v" })
+    client:status("contoso", "vm", { timeout = 9, token = function(self)
+      collectgarbage()
+      collectgarbage()
+      table.insert(seen, self:option "timeout")
+      return nil, "enough"
+    end })
+    assert.is_nil(lost[1])
+    assert.is_true(seen[1] <= 9)
+  end)
+
   it("fetches within it", function()
     here:faults({ on = "token", times = -1, delay = 3600 })
     local client = here:client { timeout = 50 }
