@@ -391,6 +391,38 @@ describe("the command line", function()
     assert.equal(0, command.shell [[cloudpartner completion bash | bash -n]].status)
   end)
 
+  -- As users install them, in a folder of their own where the command is a program.
+  local PROGRAM = [[
+    folder=$(mktemp -d) && trap 'rm -r "$folder"' EXIT
+    printf '#!/bin/sh\nexec lua5.4 lua/cpp/cli/main.lua "$@"\n' >"$folder/cloudpartner"
+    chmod +x "$folder/cloudpartner"
+    export folder PATH="$folder:$PATH"
+  ]]
+  -- What completes "cloudpartner can", or would.
+  local COMPLETIONS = {
+    bash = [[bash --norc -c 'source <(cloudpartner completion bash)
+      COMP_WORDS=(cloudpartner can) COMP_CWORD=1; _cloudpartner; echo "${COMPREPLY[@]}"']],
+    fish = [[mkdir -p "$folder/fish/completions"
+      cloudpartner completion fish >"$folder/fish/completions/cloudpartner.fish"
+      HOME=$folder XDG_CONFIG_HOME=$folder fish -c 'complete -C"cloudpartner can"' | cut -f 1]],
+    ["zsh, sourced"] = [[zsh -f -c 'autoload -U compinit; compinit -D -u
+      source <(cloudpartner completion zsh); echo "$_comps[cloudpartner]"']],
+    ["zsh, in fpath"] = [[cloudpartner completion zsh >"$folder/_cloudpartner"
+      zsh -f -c 'fpath=("$folder" $fpath); autoload -U compinit; compinit -D -u
+        echo "$_comps[cloudpartner]"']],
+  }
+  for name, script in pairs(COMPLETIONS) do
+    local shell = name:match "^%l+"
+    it("is completed in " .. name, function()
+      if command.shell("command -v " .. shell).status ~= 0 then
+        return pending("no " .. shell .. " here")
+      end
+      local result = command.shell(PROGRAM .. script)
+      assert.equal(shell == "zsh" and "_cloudpartner\n" or "cancel\n", result.out)
+      assert.equal("", result.err)
+    end)
+  end
+
   it("has a version", function()
     assert.equal("cloudpartner " .. require "cpp"._VERSION .. "\n", run "--version".out)
   end)

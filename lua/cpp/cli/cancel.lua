@@ -219,7 +219,7 @@ local function print_words(self, target, result)
   if result.err then
     return complain(self, target, result.err)
   end
-  self.screen:print(tell.cancel(result, target.looked))
+  self.screen:print(tell.cancel(result, target.looked, target.row.kind))
   self:print_all(tell.problems(problems_of(result)))
 end
 

@@ -11,12 +11,9 @@ local tell = {}
 
 -- ---- results ----
 
-local function describe(operation)
-  if not operation or not operation.id then
-    return ""
-  end
-  local kind = facts.kind(operation) or "operation"
-  return (" (%s %s)"):format(kind, text.clean(operation.id))
+local function describe(operation, kind)
+  kind = operation and facts.kind(operation) or kind or "operation"
+  return operation and operation.id and (" (%s %s)"):format(kind, text.clean(operation.id)) or ""
 end
 
 local OUTCOMES = {
@@ -37,17 +34,16 @@ local function describe_future(result)
 end
 
 --- "contoso/vm: canceled (publish 5661…); a publish may start". `looked`: a look has been
---- answered.
-function tell.cancel(result, looked)
+--- answered; `kind`: what a list called the operation.
+function tell.cancel(result, looked, kind)
   local name, outcome = facts.name(result), OUTCOMES[result.outcome] or result.outcome
   if result.outcome == "accepted" then
     local nothing = looked and ", but nothing was seen running"
       or ", but what runs could not be looked at"
-    local has_id = result.operation and result.operation.id
-    return ("%s: %s%s"):format(name, outcome, has_id and describe(result.operation)
-      or nothing)
+    local operation = describe(result.operation, kind)
+    return ("%s: %s%s"):format(name, outcome, operation ~= "" and operation or nothing)
   end
-  return ("%s: %s%s%s"):format(name, outcome, describe(result.operation),
+  return ("%s: %s%s%s"):format(name, outcome, describe(result.operation, kind),
     describe_future(result))
 end
 
