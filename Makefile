@@ -204,7 +204,7 @@ network: packages-check lua_modules/.built
 # sid moves daily: it is told, and fails nothing. See .ci/matrix.
 ROOTS = 12 13 i386 release-12 release-13 sid $(if $(ARM),arm64)
 matrix: packages-check
-	@.ci/tally $(ROOTS:%="$(MAKE) matrix-%")
+	@LIMIT=$(if $(ARM),90m,20m) .ci/tally $(ROOTS:%="$(MAKE) matrix-%")
 
 matrix-%: packages-check
 	@.ci/matrix $*
