@@ -55,7 +55,8 @@ test: packages-test lua_modules/.built
 
 ## check      all that CI does: most of what follows
 STAGES = lint $(if $(UNITS),unit) test gc locale asan monkey poll gnutls \
-	valgrind oom tsan fuzz soak fleet network offline
+	valgrind oom tsan fuzz soak fleet network offline \
+	matrix-13 matrix-i386
 check: packages-check
 	@.ci/tally $(STAGES:%="$(MAKE) %")
 
