@@ -86,7 +86,7 @@ GAMES = 500
 monkey: packages-test build/asan/.built build/asan/forget_preload.so
 	@PATH="$(CURDIR)/.ci/asan:$$PATH" CPP_TREE=build/asan \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	spec/hostile/monkey/run.sh $(GAMES)
+	$(CLEAN) spec/hostile/monkey/run.sh $(GAMES)
 
 build/asan/forget_preload.so: .ci/asan/forget_preload.c
 	@mkdir -p $(@D)
