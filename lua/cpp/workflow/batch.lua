@@ -2,6 +2,7 @@
 -- 429 asks for, and refusals of credentials.
 
 local fault = require "cpp.workflow.fault"
+local queue = require "cpp.task.queue"
 local task = require "cpp.task"
 
 ---@class cpp.workflow.batch
@@ -14,36 +15,17 @@ local task = require "cpp.task"
 local batch = {}
 batch.__index = batch
 
--- First in, first out.
-local function new_queue()
-  return { first = 1, last = 0 }
-end
-
-local function push(queue, job)
-  queue.last = queue.last + 1
-  queue[queue.last] = job
-end
-
-local function pop(queue)
-  local job = queue[queue.first]
-  if job then
-    queue[queue.first] = nil
-    queue.first = queue.first + 1
-  end
-  return job
-end
-
 ---@param concurrency integer  exchanges in flight
 ---@param jobs integer  how many have a first try to make
 ---@return cpp.workflow.batch
 function batch.new(concurrency, jobs)
   return setmetatable({ free = concurrency, unsent = jobs, not_before = -math.huge,
-    refusals = {}, urgent = new_queue(), patient = new_queue() }, batch)
+    refusals = {}, urgent = queue.new(), patient = queue.new() }, batch)
 end
 
 -- Every first try comes before any slot goes to waiting.
 local function next_job(self)
-  return pop(self.urgent) or (self.unsent == 0 and pop(self.patient)) or nil
+  return self.urgent:pop() or (self.unsent == 0 and self.patient:pop()) or nil
 end
 
 local function hand_out(self)
@@ -64,7 +46,8 @@ function batch:enter(job)
   if job.has_slot then
     return false
   end
-  push(job.is_first and self.urgent or self.patient, job)
+  local waiting = job.is_first and self.urgent or self.patient
+  waiting:push(job)
   hand_out(self)
   if job.has_slot then
     return false

@@ -2,6 +2,8 @@
 -- pauses between them.
 
 local cpp = require "cpp"
+local fault = require "cpp.workflow.fault"
+local is_closed = require "cpp.task.closed"
 local options = require "cpp.workflow.options"
 local pace = require "cpp.workflow.pace"
 local task = require "cpp.task"
@@ -44,15 +46,7 @@ function exchange.equip(self, client, calls)
   self.trace, self.timeout = traced.by(client, calls), timeout_of(client, calls)
 end
 
---- A plain table that stands for a client is never closed.
----@param client table|userdata
----@return boolean
-function exchange.is_closed(client)
-  return type(client) == "userdata" and client:closed()
-end
-
----@return cpp.error
-function exchange.closed()
+local function closed_error()
   return cpp.error { kind = "closed", code = "closed", sent = false,
     message = "the client was closed" }
 end
@@ -73,8 +67,8 @@ end
 
 local function call(self, method, what, start_by)
   local client = self.client
-  if exchange.is_closed(client) then
-    return nil, exchange.closed()
+  if is_closed(client) then
+    return nil, closed_error()
   end
   local calls = call_options(self, method, start_by)
   if method == "poll" then
@@ -105,9 +99,6 @@ local function note(self, poll, answer, err, answered)
   end
 end
 
--- A stand-in for a client may give less than the real one.
-local NOTHING = { kind = "protocol", code = "unknown", message = "no message" }
-
 --- Asks.
 ---@param self cpp.workflow.job
 ---@param method "cancel"|"poll"|"operations"
@@ -125,7 +116,7 @@ function exchange.ask(self, method, what, start_by)
   if not err then
     answer, err = call(self, method, what, start_by)
   end
-  err = not answer and (err or NOTHING) or nil
+  err = not answer and fault.complete(err) or nil
   local answered = client:now()
   note(self, poll, answer, err, answered)
   if batch and err then
@@ -136,8 +127,8 @@ end
 
 -- A task leaves the others their time, also where the client is a plain table.
 local function sleep(client, seconds)
-  if exchange.is_closed(client) then
-    return nil, exchange.closed()
+  if is_closed(client) then
+    return nil, closed_error()
   elseif task.running(client) then
     return task.sleep(seconds)
   end
@@ -153,7 +144,7 @@ function exchange.pause(self, aim)
     self.delay, self.reason = seconds, reason
   end
   local _, err = sleep(self.client, seconds)
-  self.fatal = self.fatal or err
+  self.fatal = self.fatal or (err and fault.complete(err))
 end
 
 return exchange

@@ -31,6 +31,20 @@ function fault.is_rejection(err)
   return err.status == 401 and fault.is_answer(err)
 end
 
+--- An error with the least that one says; a stand-in for a client may give less.
+---@param err table|nil
+---@return cpp.error|table
+function fault.complete(err)
+  if err and err.kind and err.code and err.message then
+    return err
+  end
+  local complete = { kind = "protocol", code = "unknown", message = "no message" }
+  for name, value in pairs(err or {}) do
+    complete[name] = value
+  end
+  return complete
+end
+
 --- One line for a message; a stand-in for a client may give a plain table.
 ---@param err cpp.error|table
 ---@return string

@@ -89,12 +89,9 @@ local function result_of(self, v)
   return result
 end
 
--- A stand-in for a client may give less than the real one.
-local LEAST = { kind = "protocol", code = "unknown", message = "no message" }
-
 -- A copy: many jobs may get the same error from one credential.
 local function error_of(self, v)
-  local err = options.merge(LEAST, v.err or own_error(self, v))
+  local err = v.err or own_error(self, v)
   return cpp.error(options.merge(err, fields_of(self, v.seen or verdict.focus(self))))
 end
 

@@ -65,16 +65,10 @@ end
 
 -- ---- errors ----
 
--- A stand-in for a client may give less than the real one.
-local LEAST = { kind = "protocol", code = "unknown", message = "no message" }
-
 local function fail(self, err)
   local operation = self.operation or {}
-  local fields = options.merge(LEAST, err)
-  fields.publisher, fields.offer = operation.publisher, operation.offer
-  fields.operation, fields.location = self.operation, self.location
-  fields.cancel = "not_sent"
-  return cpp.error(fields)
+  return cpp.error(options.merge(err, { operation = self.operation, cancel = "not_sent",
+    publisher = operation.publisher, offer = operation.offer, location = self.location }))
 end
 
 local function expire(self)
