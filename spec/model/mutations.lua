@@ -98,8 +98,8 @@ return {
     "(now - self.since) / 10", "(now - self.since) / 5" },
   -- batches
   { "slots go to waiting first", "batch",
-    "return pop(self.urgent) or (self.unsent == 0 and pop(self.patient)) or nil",
-    "return pop(self.patient) or pop(self.urgent) or nil" },
+    "return self.urgent:pop() or (self.unsent == 0 and self.patient:pop()) or nil",
+    "return self.patient:pop() or self.urgent:pop() or nil" },
   { "a 429 slows nobody else", "batch",
     "if err.status == 429 then", "if false then" },
   { "slots are not counted", "batch",
