@@ -17,8 +17,8 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 .PHONY: all demo test check lint unit gc locale asan poll valgrind oom tsan bench clean
-.PHONY: fuzz soak monkey network offline release gnutls matrix help fleet
-.PHONY: packages-demo packages-test packages-check packages-bench
+.PHONY: fuzz soak monkey network offline release gnutls matrix help fleet picture
+.PHONY: packages-demo packages-test packages-check packages-bench packages-picture
 
 ## all        builds into lua_modules/; what make alone does
 all: lua_modules/.built
@@ -214,13 +214,17 @@ matrix-%: packages-check
 offline: packages-check lua_modules/.built
 	@spec/offline.sh $(CLEAN) $(LUA) $(SUITE)
 
-packages-demo packages-test packages-check packages-bench: packages-%:
+packages-demo packages-test packages-check packages-bench packages-picture: packages-%:
 	@.ci/packages $*
 
 ## bench      how this compares with bare C and with other clients; QUICK=1: in
 ##            two minutes instead of ten
 bench: packages-bench lua_modules/.built
 	$(LUA) spec/bench/run.lua $(if $(QUICK),quick)
+
+## picture    records docs/cancel.svg, the README's picture of the command at work
+picture: packages-picture lua_modules/.built
+	$(CLEAN) .ci/picture docs/cancel.svg
 
 ## release    VERSION=1.2.3: checks that CHANGELOG.md, tag and rockspec agree on it,
 ##            and leaves its source rock in dist/; publishes nothing
