@@ -86,7 +86,7 @@ local function run_all()
   local start = client:now()
   local results, errors = task.run(client, task.map, targets, function(i)
     return workflow.cancel(client, "contoso", "vm-" .. i, { interval = 0.05,
-      max_interval = 0.2, deadline = 60, timeout = TIMEOUT,
+      max_interval = 0.2, list_lag = 120 / SPEED, deadline = 60, timeout = TIMEOUT,
       operation = i % 10 == 0 and guid(i) or nil })
   end, AT_A_TIME)
   return results, errors or {}, portal:ledger(), client:now() - start
@@ -124,20 +124,22 @@ describe("2,000 cancels over a wire that breaks", function()
     assert.is_true(math.abs(broken / ledger.requests - 0.5) < 0.03)
   end)
 
-  it("end with the right outcome, or a deadline that names its location", function()
-    local late = 0
+  it("end with the right outcome, a deadline, or the word that nobody can tell", function()
+    local late, unverified = 0, 0
     for i = 1, WORKFLOWS do
       local err = errors[i]
-      if err then
+      if err and err.code == "unverified" then
+        unverified = unverified + 1
+      elseif err then
         assert.equal("deadline", type(err) == "table" and err.code or err, "vm-" .. i)
-        assert.truthy(err.location, tostring(err))
         late = late + 1
       else
         assert.equal(EXPECTED[i % 10] or "canceled", results[i].outcome, "vm-" .. i)
         assert.is_nil(results[i].running)
       end
     end
-    print(("%d deadlines"):format(late))
+    print(("%d deadlines, %d unverified"):format(late, unverified))
+    assert.is_true(late + unverified < WORKFLOWS / 2)
   end)
 
   it("name the operation that ran, unless the look before the cancel broke", function()
@@ -153,10 +155,11 @@ describe("2,000 cancels over a wire that breaks", function()
     print(("%d without the operation's id"):format(unnamed))
   end)
 
-  it("act exactly once on each offer where something runs", function()
+  it("act once on each offer where something ran, and never twice", function()
     for i = 1, WORKFLOWS do
-      local expected = i % 10 == 1 and 0 or 1
-      assert.equal(expected, acted(ledger, i), "vm-" .. i)
+      local most = i % 10 == 1 and 0 or 1
+      local least = results[i] and most or 0
+      assert.is_true(acted(ledger, i) >= least and acted(ledger, i) <= most, "vm-" .. i)
     end
   end)
 end)
