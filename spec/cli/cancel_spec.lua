@@ -175,6 +175,54 @@ describe("cloudpartner cancel", function()
     end
   end)
 
+  it("says soon that the service still calls it cancelable, and then that it goes on", function()
+    offer("stays", { cancelable = false, names = "own" })
+    local result = run("cancel contoso stays" .. QUICK)
+    assert.equal(1, result.status)
+    local said = result.err:find("canceling %d+s %(publish %S+, the service still calls it "
+      .. "cancelable")
+    assert.is_true(said < assert(result.err:find("workflow/not_canceled", 1, true)))
+    assert.matches("only if that still runs:\ncloudpartner cancel [^\n]*contoso/stays/",
+      result.err)
+  end)
+
+  it("says that the operation it was given is not known yet, before the 404", function()
+    offer "unknown"
+    service.portal:set("contoso/unknown", { running = false })
+    local result = run("cancel contoso/unknown/nobody-s" .. QUICK)
+    assert.equal(1, result.status)
+    local said = result.err:find("looking %d+s %(operation nobody%-s is not known yet%)")
+    assert.is_true(said < assert(result.err:find("HTTP 404", 1, true)), result.err)
+    assert.equal(0, counts "unknown".cancels)
+  end)
+
+  it("says what pause the service asks for", function()
+    offer("paced", { cancel_seconds = 1e6 })
+    service.portal:set("*", { faults = { { on = "poll", times = -1,
+      headers = { ["Retry-After"] = "300" } } } })
+    local result = run("cancel contoso paced --interval 0.02 --deadline 0.3")
+    assert.matches("contoso/paced: the service asks to wait 5m00s\n", result.err)
+  end)
+
+  it("prints results alone with --quiet", function()
+    offer "quiet-1"
+    offer("quiet-2", { foreign = true })
+    local result = run("cancel contoso quiet-1 --quiet" .. QUICK)
+    assert.same({ 0, "" }, { result.status, result.err })
+    assert.matches("^contoso/quiet%-1: canceled [^\n]*\n$", result.out)
+    result = run("cancel contoso quiet-1 quiet-2 --quiet --no-wait" .. QUICK)
+    assert.matches("contoso/quiet%-2: the cancel was refused with HTTP 403\n", result.err)
+    assert.is_nil(result.out:find "offers:")
+  end)
+
+  it("takes offers of several publishers", function()
+    offer "both-1"
+    service.portal:set("fabrikam/both-2", { running = "publish", publish_seconds = 1e7 })
+    local result = run("cancel contoso/both-1 fabrikam/both-2" .. QUICK)
+    assert.matches("contoso/both%-1: canceled ", result.out)
+    assert.matches("fabrikam/both%-2: ", result.out .. result.err)
+  end)
+
   it("passes the addresses on", function()
     offer "mail"
     run("cancel contoso mail --email a@x.com --email b@y.com" .. QUICK)

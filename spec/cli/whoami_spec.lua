@@ -78,6 +78,19 @@ describe("cloudpartner whoami", function()
     assert.equal(1, run("whoami --check --json", { CPP_TOKEN = USER }).status)
   end)
 
+  it("says why what somebody has set up is not used", function()
+    local result = command.shell([[
+      folder=$(mktemp -d) && trap 'rm -r "$folder"' EXIT
+      printf '#!/bin/sh\necho "{\"accessToken\": \"%s\"}"\n' "$GIVEN" >"$folder/az"
+      chmod +x "$folder/az"
+      PATH=$folder:$PATH cloudpartner whoami]], { GIVEN = service.portal.token,
+      IDENTITY_ENDPOINT = "http://169.254.169.254/token", IDENTITY_HEADER = "h" })
+    assert.equal(0, result.status, result.err)
+    assert.matches("^from         Azure CLI\n", result.out)
+    assert.equal("managed identity is passed over: IDENTITY_ENDPOINT: a link-local address is "
+      .. "never talked to\n", result.err)
+  end)
+
   it("says that a token is no JSON Web Token, and not what it is", function()
     local result = run("whoami", { CPP_TOKEN = "opaque-secret" })
     assert.equal(1, result.status)

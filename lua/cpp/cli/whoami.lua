@@ -109,7 +109,8 @@ local function show(self, claims)
   return self.given.check and #faults > 0 and 1 or 0
 end
 
--- Those that somebody has begun to set up: why they are not used is what one asks.
+-- Those that somebody has begun to set up: why they are not used is what one asks. Where
+-- there is no token, the error says it.
 local function tell_passed_over(self)
   for _, route in ipairs(self.token:route().passed) do
     if route.begun then
@@ -121,11 +122,11 @@ end
 
 local function look(self)
   local token, err = self.token(self.client)
-  tell_passed_over(self)
   if not token then
     self:complain("cloudpartner", tell.explain(err))
     return 1
   end
+  tell_passed_over(self)
   local claims = claims_of(token)
   if not claims then
     self.screen:tell "cloudpartner: the token is no JSON Web Token: it cannot be read"
