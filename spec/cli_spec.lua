@@ -54,10 +54,14 @@ describe("Ctrl-C", function()
   local RAN = "56615b67-2185-49fe-80d2-c4ddf77bb2e8"
 
   -- Stops the command once it prints this; gives what it printed after that.
-  local function interrupt(words, pattern)
+  -- `sent`: and once the cancel of this offer is out.
+  local function interrupt(words, pattern, sent)
     service.freeze()
     local child <close> = service.start_command(words)
     child:read_until(pattern)
+    if sent then
+      service.await(sent, "cancels")
+    end
     local rest, how, status = child:kill "INT"
     assert.same({ "exit", 130 }, { how, status })
     assert.is_nil((child.seen .. rest):find "interrupted!")
@@ -117,7 +121,7 @@ describe("Ctrl-C", function()
     service.portal:set("*", { faults = {
       { on = "cancel", offer = "contoso/stop-hung", delay = 1e6, times = -1 } } })
     local rest = interrupt("cancel contoso stop-taken stop-hung --no-wait",
-      "contoso/stop%-taken: cancel accepted %(")
+      "contoso/stop%-taken: cancel accepted %(", "stop-hung")
     assert.matches("contoso/stop%-hung: whether the cancel arrived is not known\n", rest)
     assert.matches("contoso/stop%-taken: to go on elsewhere:\ncloudpartner wait [^\n]*"
       .. "stop%-taken/.*\ncloudpartner cancel [^\n]*contoso/stop%-hung/", rest)
