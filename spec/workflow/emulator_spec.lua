@@ -170,7 +170,7 @@ describe("over the emulator", function()
           assert.is_true(acted <= 1)
         end
       end
-      assert.is_true(canceled > 50, canceled)
+      assert.is_true(canceled > 25, canceled)
     end)
   end)
 
