@@ -126,12 +126,12 @@ static void begin_block(struct answer *a, int status, char version) {
     *a->spoken = version;
 }
 
-/* Before the request has begun to leave a proxy speaks: where it agrees, it has
- * said nothing. */
+/* Before the request leaves on a connection a proxy speaks: where it agrees, it
+ * has said nothing. */
 static void end_block(struct answer *a) {
   a->in_head = a->open = false;
   a->head_complete = a->status >= 200;
-  if (a->starts == 0 && a->status / 100 == 2)
+  if (!a->leaving && a->status / 100 == 2)
     forget_head(a);
 }
 
@@ -232,15 +232,27 @@ size_t answer_on_body(char *bytes, size_t size, size_t count, void *answer) {
   return size;
 }
 
-/* The request is about to be sent. libcurl sends a request again by itself when
- * a reused connection dies unanswered; for a POST that second start is refused.
- */
-bool answer_start(struct answer *a) {
-  if (a->post && a->starts > 0) {
-    a->stopped = STOPPED_SECOND_POST;
+static bool is_second_post(struct answer *a) {
+  if (!a->post || a->starts == 0)
     return false;
-  }
+  a->stopped = STOPPED_SECOND_POST;
+  return true;
+}
+
+/* A new connection is about to be opened for the request. libcurl sends one
+ * again by itself when a reused connection dies unanswered; for a POST that is
+ * refused. */
+bool answer_connect(struct answer *a) {
+  a->leaving = false;
+  return !is_second_post(a);
+}
+
+/* The request is about to be sent; false: a second time, and it is a POST. */
+bool answer_start(struct answer *a) {
+  if (is_second_post(a))
+    return false;
   forget_head(a);
+  a->leaving = true;
   a->starts++;
   return true;
 }

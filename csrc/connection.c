@@ -34,9 +34,14 @@ static int make_socket(const struct curl_sockaddr *address) {
  * for the request. */
 curl_socket_t connection_open(void *transfer, curlsocktype purpose,
                               struct curl_sockaddr *address) {
-  struct request *r = ((struct transfer *)transfer)->request;
-  int fd = make_socket(address);
+  struct transfer *t = transfer;
+  struct request *r = t->request;
+  int fd;
   (void)purpose;
+  connection_leave(t);
+  if (!answer_connect(&t->answer))
+    return CURL_SOCKET_BAD;
+  fd = make_socket(address);
   if (fd < 0) {
     r->error = errno;
     return CURL_SOCKET_BAD;

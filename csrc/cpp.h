@@ -149,6 +149,7 @@ struct answer {
   size_t max_body;            /* bytes */
   bool post;                  /* a second start of this request is refused */
   int starts;                 /* times the request was about to be sent */
+  bool leaving;               /* it was, on the connection it has */
   char *spoken; /* where to note which HTTP is spoken; NULL: nowhere */
   enum stopped stopped;
 };
@@ -161,6 +162,7 @@ const char *answer_request_id(const struct answer *a);
 long long answer_retry_after(const struct answer *a);
 size_t answer_on_header(char *line, size_t size, size_t count, void *answer);
 size_t answer_on_body(char *bytes, size_t size, size_t count, void *answer);
+bool answer_connect(struct answer *a);
 bool answer_start(struct answer *a);
 
 /* ---- seat.c ------------------------------------------------------------ */

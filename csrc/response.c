@@ -324,8 +324,9 @@ static bool build(lua_State *L, struct request *r) {
   }
 }
 
+/* A proxy's 401 says nothing of the token. */
 static void remember_rejection(lua_State *L, const struct transfer *t) {
-  if (t->answer.status == 401 && t->token)
+  if (t->answer.status == 401 && t->answer.leaving && t->token)
     client_set_rejected(L, SLOT_CLIENT, t->lines.data + t->token);
 }
 

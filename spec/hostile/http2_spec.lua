@@ -115,7 +115,8 @@ describe("over HTTP/2", function()
   describe("a stream that is refused", function()
     local refusal = script(HELLO .. http2.reset(http2.REFUSED_STREAM), HOLD)
     cases {
-      { "is worth another connection to read, and no more to post", connections = 2,
+      { "is worth another connection to read, and none to post",
+        connections = { cancel = 1, poll = 2 },
         scripts = { refusal, script(head() .. http2.data(END_STREAM, DOCUMENT)) },
         requests = { cancel = 1, poll = 2 },
         cancel = transport("connection_lost", { status = NONE }), poll = state "canceled" },

@@ -1,5 +1,7 @@
 -- Proxies that refuse a tunnel, break in it, or are none.
 local encounter = require "spec.hostile.encounter"
+local harness = require "spec.support.harness"
+local tunnel = require "spec.support.tunnel"
 
 local NONE = encounter.NONE
 local PAGE = "<html>Sign in, very-secret</html>"
@@ -60,6 +62,20 @@ describe("a proxy", function()
       table.insert(list, { "with " .. status, answered(status), both = refused(status) })
     end
     cases("http", list)
+
+    it("with 401, and says nothing of the token", function()
+      local rejections = {}
+      local client = peer:client { endpoint = "https://portal.example",
+        proxy = "http://127.0.0.1:" .. peer.port, token = function(_, rejected)
+          table.insert(rejections, rejected or "none")
+          return encounter.TOKEN
+        end }
+      peer:play({ { read = "http" }, answered(401) })
+      for _ = 1, 2 do
+        encounter.compare(refused(401), client:poll "/x")
+      end
+      assert.same({ "none", "none" }, rejections)
+    end)
   end)
 
   describe("that speaks SOCKS5", function()
@@ -72,5 +88,38 @@ describe("a proxy", function()
       { "and falls over", script = { TAKEN .. "\5\1\0\1\0\0\0\0\0\0" }, both = no },
       { "and goes away", script = {}, both = lost "connection_lost" },
     })
+  end)
+
+  describe("whose tunnel breaks under a request", function()
+    local here, proxy, client
+
+    setup(function() here = harness.start { tls = true } end)
+    teardown(function() here:close() end)
+    before_each(function() proxy = tunnel.start() end)
+    after_each(function()
+      here:reset()
+      proxy:close()
+    end)
+
+    -- Makes a call on a connection that has served and now breaks. libcurl begins it again
+    -- on a new one, and what the proxy says to that is no answer of the portal's.
+    local function breaks(version, method, ...)
+      client = here:client { proxy = proxy.url, http_version = version, timeout = 20 }
+      assert(client:poll(here.location))
+      proxy:cut()
+      local result, err = client[method](client, ...)
+      assert.is_nil(result)
+      assert.same({ "transport", true, true }, { err.kind, err.sent, err.retryable })
+      assert.same({}, { err.status, err.request_id, err.retry_after })
+      return err
+    end
+
+    it("loses a cancel, and says nothing of the portal's", function()
+      assert.equal("connection_lost", breaks(nil, "cancel", "contoso", "vm").code)
+    end)
+
+    it("loses a poll, and says nothing of the portal's", function()
+      breaks("1.1", "poll", here.location)
+    end)
   end)
 end)

@@ -41,7 +41,7 @@ static void test_header_names(void) {
                                       "no colon here\r\n",
                                       ": no name\r\n",
                                       NULL};
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   CHECK(feed_all(&a, lines) && a.status == 202 && !a.head_complete);
   CHECK(is(&a, HEADER_OPERATION_LOCATION, "/a"));
   CHECK(is(&a, HEADER_LOCATION, "/b"));
@@ -60,7 +60,7 @@ static void test_header_blocks(void) {
                                       "Location: /early\r\n", "\r\n", NULL};
   static const char *const final[] = {
       "HTTP/2 200 \r\n", "x-ms-correlation-id: c\r\n", "\r\n", NULL};
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   CHECK(feed_all(&a, early) && a.status == 103 && !a.head_complete);
   CHECK(feed_all(&a, final) && a.status == 200 && a.head_complete);
   CHECK(is(&a, HEADER_LOCATION, NULL));
@@ -77,7 +77,7 @@ static void test_header_blocks(void) {
 }
 
 static void test_status_lines(void) {
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   feed(&a, "HTTP/1.1 2\r\n");
   feed(&a, "HTTPS/1.1x200 OK\r\n");
   feed(&a, "ICY 200 OK 12345\r\n");
@@ -88,7 +88,7 @@ static void test_status_lines(void) {
 }
 
 static void test_endless_head(void) {
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   char line[200];
   size_t taken = 0;
   memset(line, 'x', sizeof line);
@@ -111,7 +111,7 @@ static size_t body(struct answer *a, const char *text) {
 }
 
 static void test_body(void) {
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   answer_reset(&a, false, 8);
   CHECK(body(&a, "1234") == 4 && body(&a, "") == 0 && body(&a, "5678") == 4);
   CHECK(holds(&a.body, "12345678") && a.stopped == STOPPED_NOT);
@@ -123,18 +123,24 @@ static void test_body(void) {
 /* ---- the request's start, and an answer used again ---- */
 
 static void test_start(void) {
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   answer_reset(&a, false, 1);
   CHECK(answer_start(&a) && answer_start(&a));
   CHECK(a.starts == 2 && a.stopped == STOPPED_NOT);
   answer_reset(&a, true, 1);
   CHECK(answer_start(&a) && !answer_start(&a));
   CHECK(a.starts == 1 && a.stopped == STOPPED_SECOND_POST);
+  answer_reset(&a, false, 1);
+  CHECK(answer_connect(&a) && answer_start(&a) && answer_connect(&a));
+  CHECK(a.stopped == STOPPED_NOT);
+  answer_reset(&a, true, 1);
+  CHECK(answer_connect(&a) && answer_connect(&a) && answer_start(&a));
+  CHECK(!answer_connect(&a) && a.stopped == STOPPED_SECOND_POST);
   answer_free(&a);
 }
 
 static void test_reset(void) {
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   const char *memory;
   answer_reset(&a, true, 100);
   feed(&a, "HTTP/1.1 200 OK\r\n");
@@ -153,7 +159,7 @@ static void test_reset(void) {
 /* ---- Retry-After ---- */
 
 static long long retry_after(const char *value, const char *date) {
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   char line[100];
   long long seconds;
   feed(&a, "HTTP/1.1 429 \r\n");
@@ -184,13 +190,13 @@ static void test_folded_lines(void) {
                                       "Date: x\r\n",
                                       "\r\n",
                                       NULL};
-  struct answer a = {.starts = 1};
+  struct answer a = {.leaving = true};
   CHECK(feed_all(&a, lines));
   CHECK(is(&a, HEADER_LOCATION, "/a b") && is(&a, HEADER_DATE, "x"));
   answer_free(&a);
 }
 
-/* Before the request begins a proxy speaks. */
+/* Before the request leaves on a connection a proxy speaks. */
 static void test_proxy(void) {
   static const char *const no[] = {"HTTP/1.1 407 No\r\n", "Retry-After: 7\r\n",
                                    "\r\n", NULL};
@@ -204,6 +210,9 @@ static void test_proxy(void) {
   answer_reset(&a, false, 100);
   CHECK(feed_all(&a, yes) && a.status == 0 && !a.head_complete);
   CHECK(is(&a, HEADER_LOCATION, NULL));
+  CHECK(answer_start(&a) && answer_connect(&a));
+  CHECK(feed_all(&a, yes) && a.status == 0 && !a.head_complete);
+  CHECK(answer_start(&a) && feed_all(&a, yes) && a.status == 200);
   answer_free(&a);
 }
 
