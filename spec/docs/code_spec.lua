@@ -44,7 +44,24 @@ local function is_login(block)
   return block.language == "sh" and block.text:find "%(az "
 end
 
+-- One of another program that runs Lua, where spec/hosts runs it, by its heading.
+local function is_host(block)
+  return block.language == "lua" and block.heading
+end
+
 local here
+
+local function load_for_host(block)
+  assert(load(block.text))
+  local named = ('heading = "%s"'):format(block.heading)
+  for path in io.popen "ls spec/hosts/*.lua":lines() do
+    local file <close> = assert(io.open(path))
+    if file:read "a":find(named, 1, true) then
+      return
+    end
+  end
+  error("nothing in spec/hosts runs what is under " .. block.heading)
+end
 
 local function run_lua(block)
   if block.text:find "cqueues%.poll" and not cpp.client():pollfd() then
@@ -82,7 +99,11 @@ describe("the code of README.md and docs/", function()
   teardown(function() here:close() end)
 
   for _, block in ipairs(blocks) do
-    if block.language == "lua" then
+    if is_host(block) then
+      it("is run by spec/hosts: " .. block.name, function()
+        load_for_host(block)
+      end)
+    elseif block.language == "lua" then
       it("runs and shows what it says: " .. block.name, function()
         run_lua(block)
       end)

@@ -29,7 +29,14 @@ function pages.text()
   return table.concat(texts, "\n")
 end
 
---- A page's blocks of code, in order: { language =, text =, name = } each.
+-- The heading that a place of a text is under, where it is one within a section.
+local function subheading(text, place)
+  local level, heading = text:sub(1, place):match "^.*\n(##+) ([^\n]+)"
+  return level == "###" and heading or nil
+end
+
+--- A page's blocks of code, in order: { language =, text =, name = } each, and with the
+-- `heading` that they are under, where it is one within a section.
 function pages.blocks(page)
   local found, from = {}, 1
   while true do
@@ -40,6 +47,7 @@ function pages.blocks(page)
     local language, text = block:match "^(%l*)\n(.*)$"
     local _, lines = page.text:sub(1, first):gsub("\n", "")
     table.insert(found, { language = language, text = text,
+      heading = subheading(page.text, first),
       name = ("%s, line %d"):format(page.path, lines + 1) })
     from = last + 1
   end
