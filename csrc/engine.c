@@ -548,12 +548,20 @@ void engine_collect(struct client *c, struct request *r) {
   engine_wake(c);
 }
 
+/* Takes a request out of the air whose call has been given up. Another may have
+ * its place, and who sleeps for that one on the descriptor knows nothing of it.
+ */
+static void give_up(struct client *c, struct request *r) {
+  double due = c->curl_deadline;
+  end(c, r, CAUSE_CLOSED);
+  if (fill(c) || c->curl_deadline < due)
+    c->kicked = true;
+}
+
 /* Ends a call's stay, whatever it was doing: the transfer goes back. */
 void engine_leave(struct client *c, struct request *r) {
-  if (r->progress == FLYING) {
-    end(c, r, CAUSE_CLOSED);
-    c->kicked = fill(c) || c->kicked;
-  }
+  if (r->progress == FLYING)
+    give_up(c, r);
   engine_collect(c, r);
   engine_return(c, r);
   r->client = NULL;

@@ -2,6 +2,7 @@
 -- left by then or is not sent, whatever held it up.
 
 local coroutines = require "spec.support.coroutines"
+local cqueues = require "cqueues"
 local harness = require "spec.support.harness"
 local encounter = require "spec.hostile.encounter"
 
@@ -184,13 +185,37 @@ describe("calls to one host", function()
   end)
 end)
 
-describe("a call with start_by", function()
+describe("calls to a peer that keeps silent", function()
   local peer
   encounter.share(setup, teardown, function(shared)
     peer = shared
   end)
 
-  it("is not sent where the handshake takes longer", function()
+  -- libcurl has been given both, since nobody knows how many a connection can take.
+  it("wake who sleeps on the descriptor when the end of one begins another", function()
+    peer:play { { hold = true } }
+    local client = peer:client { max_connections = 1,
+      endpoint = peer.endpoint:gsub("http:", "https:") }
+    local first = coroutines.begin(client, "poll", "/1")
+    local second = coroutines.begin(client, "poll", "/2")
+    local limit = client:now() + 5
+    while client:timeout() < 1 do
+      assert(client:now() < limit)
+      client:step(0.01)
+    end
+    local fd = client:pollfd()
+    local readable = { pollfd = fd, events = "r" }
+    assert.is_truthy(not fd or cqueues.poll(readable, 0.01) ~= readable)
+    assert.is_true(coroutine.close(first))
+    assert.equal(0, client:timeout())
+    assert.is_truthy(not fd or cqueues.poll(readable, 5) == readable)
+    assert.is_true(coroutine.close(second))
+    if fd then
+      cqueues.cancel(fd)
+    end
+  end)
+
+  it("are not sent where the handshake takes longer than start_by allows", function()
     peer:play { { hold = true } }
     local client = peer:client()
     local _, err = client:cancel("contoso", "vm", { start_by = client:now() + 0.1,
