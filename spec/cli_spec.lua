@@ -35,6 +35,27 @@ describe("cloudpartner emulate --offer", function()
       child:read_until "^cloudpartner ")
   end)
 
+  it("starts another publish after the last one, where it is told to", function()
+    local child <close> = command.start "emulate --speed 1000 --republish"
+    local export = child:read_until "^export "
+    local line = child:read_until "^cloudpartner "
+    for _ = 1, 2 do
+      local result = command.shell(export .. "\n" .. line .. QUICK .. "--deadline 10")
+      assert.equal(0, result.status, result.err)
+      assert.matches("contoso/contoso%-vm: canceled %(publish ", result.out)
+    end
+  end)
+
+  for route, title in pairs { secret = "client secret", certificate = "certificate",
+    github = "GitHub Actions" } do
+    it("gives a token by the route of automation: " .. route, function()
+      local child <close> = command.start("emulate --credential " .. route)
+      local result = command.shell(child:read_until "^export " .. "\ncloudpartner whoami")
+      assert.equal(0, result.status, result.err)
+      assert.matches("^from         " .. title, result.out)
+    end)
+  end
+
   it("emulates these offers, each in mid-publish", function()
     local child <close> = command.start("emulate --speed 1000 --offer contoso/one "
       .. "--offer \"fabrikam/it's 1\" --offer contoso/two")
