@@ -60,7 +60,7 @@ describe("README.md and docs/", function()
 
   it("name targets of make that are there", function()
     local makefile = read "Makefile"
-    local targets = captures(text, "[`\n ]make (%l+)[`\n, ]")
+    local targets = captures(text, "`make%s+(%l+)%f[^%l]")
     assert.is_true(#targets >= 10)
     for _, target in ipairs(targets) do
       assert.is_truthy(makefile:find("\n" .. target .. ":", 1, true), target)
