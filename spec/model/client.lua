@@ -374,6 +374,12 @@ end
 
 --- Begins a record: of the first call, or of another after a crash.
 function client:again()
+  self.hit_before = {}
+  for _, event in ipairs(self.log or {}) do
+    if event.run then
+      self.hit_before[event.run] = true
+    end
+  end
   self.called, self.log, self.posts = self.clock.time, {}, {}
   self.counts = { all = 0, list = 0, document = 0, post = 0 }
   self.names, self.told = {}, {}

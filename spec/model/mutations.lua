@@ -73,8 +73,6 @@ return {
   { "an unclear cancel counts as unsent", "fault",
     'return is_refused(err) and "refused" or "unknown"',
     'return is_refused(err) and "refused" or "not_sent"' },
-  { "another publish does not matter", "verdict",
-    "local may = not other and may_post_at", "local may = may_post_at", rare = true },
   { "the named one need not be shown", "verdict",
     "wanted.round == e.round and not wanted.over", "not wanted.over" },
   { "a condition has no start_by", "verdict",

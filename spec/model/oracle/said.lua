@@ -136,10 +136,12 @@ end
 
 -- It ended between the look and the cancel, which hit nothing: a list shows its end,
 -- and leaves no other. After a 200 rule 1 asks for no wait, and so what lags by more
--- than the age of the last one can hide the one that was hit.
+-- than the age of the last one can hide the one that was hit. And the word of a
+-- document may change for the cancel of a call that crashed.
 local function is_excused(run, op, taken)
   local last = taken[#taken]
-  return (is_left_alone(op, taken, "nothing") and has_late_list(run, last.answered, op))
+  return (op.taken and run.hit_before[op])
+    or (is_left_alone(op, taken, "nothing") and has_late_list(run, last.answered, op))
     or (is_left_alone(op, taken, "nothing seen") and is_stopped_at_once(run, op, last))
 end
 

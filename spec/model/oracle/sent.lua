@@ -246,6 +246,7 @@ local function note_failed(run, event)
   local err = event.err
   if event.kind == "document" and err then
     run.document_failed = true
+    run.document_lost = run.document_lost or (err.status ~= 404 and is_final(err))
   elseif event.kind == "list" and err then
     run.list_failed = true
     run.list_lost = run.list_lost or is_final(err) or (err.status == 401 and run.list_rejected)
@@ -298,7 +299,7 @@ end
 function sent.check(run)
   run.no_look_before, run.no_post_before, run.since = -math.huge, -math.huge, nil
   run.may_rest_until, run.list_lost, run.list_failed = -math.huge, nil, nil
-  run.document_failed, run.list_rejected = nil, nil
+  run.document_failed, run.document_lost, run.list_rejected = nil, nil, nil
   run.last_post, run.first_unclear, run.last_unclear, run.told_at = nil, nil, nil, {}
   local state = { late = 0, at_once = 0, before = {}, last_failed = -math.huge,
     told_until = -math.huge }
