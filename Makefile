@@ -17,7 +17,7 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 .PHONY: all demo test check lint unit gc locale asan poll valgrind oom tsan bench clean
-.PHONY: fuzz soak monkey network offline release gnutls matrix help fleet picture
+.PHONY: fuzz soak monkey model network offline release gnutls matrix help fleet picture
 .PHONY: packages-demo packages-test packages-check packages-bench packages-picture
 
 ## all        builds into lua_modules/; what make alone does
@@ -54,7 +54,7 @@ test: packages-test lua_modules/.built
 	$(CLEAN) $(LUA) spec/run.lua $(SPECS)
 
 ## check      all that CI does: most of what follows
-STAGES = lint $(if $(UNITS),unit) test gc locale asan monkey poll gnutls \
+STAGES = lint $(if $(UNITS),unit) test model gc locale asan monkey poll gnutls \
 	valgrind oom tsan fuzz soak fleet network offline \
 	matrix-13 matrix-i386
 check: packages-check
@@ -78,6 +78,15 @@ asan: packages-test build/asan/.built build/asan/forget_preload.so
 	PATH="$(CURDIR)/.ci/asan:$$PATH" CPP_TREE=build/asan \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(CLEAN) lua5.4 $(SUITE)
+
+# Virtual time: a run takes a third of a millisecond.
+RUNS = 200000
+
+## model      the workflow against a model of the service, RUNS=200000 times, from
+##            the seed SEED or a printed one; MUTATIONS=1: whether each of
+##            spec/model/mutations.lua is found within 100,000 runs
+model: packages-test lua_modules/.built
+	$(LUA) spec/model/$(if $(MUTATIONS),mutate.lua,run.lua $(RUNS) $(SEED))
 
 ## monkey     GAMES=500 games at random with sanitizers, each from a seed that it
 ##            prints; see spec/hostile/monkey/run.lua

@@ -20,7 +20,7 @@ local seed = math.tointeger(tonumber(arg[2] or os.time()))
 local module = arg[3] or WORKFLOW
 
 local function start(command)
-  return assert(io.popen("exec lua5.4 " .. command .. " 2>&1"))
+  return assert(io.popen(("exec '%s' %s 2>&1"):format(arg[-1], command)))
 end
 
 local function start_part(part)

@@ -9,7 +9,7 @@ local WINDOW = 5 -- seconds from the look that is a condition to the POST
 local TIMEOUT = 60
 local SPREAD = 1.2
 local RETRY_SPREAD = 1.1
-local MOST_AT_ONCE = 12 -- exchanges without a pause between
+local MOST_AT_ONCE = 16 -- exchanges without a pause between
 
 local sent = {}
 
@@ -117,7 +117,7 @@ local function check_plain(run, index, first)
     return "a cancel without a list"
   end
   for _, item in ipairs(list.shows or {}) do
-    if is_other_publish(item, nil) and not run.document_failed
+    if is_other_publish(item, nil) and not run.document_failed and not run.document_lost
       and not find(run.log, "document", first, index) then
       return "a cancel without a look at what runs"
     end
@@ -174,10 +174,8 @@ local function check_after(run, before, event)
   elseif event.kind == "document" and event.location ~= before.location then
     return nil
   elseif status == 401 then
-    run.unauthorized = run.unauthorized or {}
-    local key = event.location or event.kind
-    run.unauthorized[key] = (run.unauthorized[key] or 0) + 1
-    return run.unauthorized[key] > 4 and "a rejected token is sent again and again" or nil
+    event.is_renewed = true
+    return before.is_renewed and "a rejected token is sent again and again" or nil
   end
   return "a refused exchange is repeated"
 end
@@ -246,7 +244,7 @@ local function note_failed(run, event)
   local err = event.err
   if event.kind == "document" and err then
     run.document_failed = true
-    run.document_lost = run.document_lost or (err.status ~= 404 and is_final(err))
+    run.document_lost = run.document_lost or is_final(err)
   elseif event.kind == "list" and err then
     run.list_failed = true
     run.list_lost = run.list_lost or is_final(err) or (err.status == 401 and run.list_rejected)
