@@ -166,7 +166,7 @@ local function note_post(run, post)
 end
 
 -- After an answer that no repetition betters.
-local function check_after(run, before, event)
+local function check_after(before, event)
   local status = before.err and before.err.status
   if before.kind ~= event.kind or not status or status < 400 or status >= 500
     or status == 408 or status == 429 or status == 404 then
@@ -265,7 +265,7 @@ local function check_exchange(run, index, state)
   end
   local key = event.location or event.kind
   local before = state.before[key]
-  wrong = wrong or (before and check_after(run, before, event))
+  wrong = wrong or (before and check_after(before, event))
   state.before[key] = event
   holds_until(run, event)
   note_failed(run, event)
