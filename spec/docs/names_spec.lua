@@ -202,6 +202,15 @@ describe("docs/command.md", function()
     local listed = captures("\n" .. help:match "Commands:\n(.-)\n\n", "   (%l+)  +%u")
     assert.same(listed, keys(pages.column("docs/command.md", "command")))
   end)
+
+  it("has every field of a JSON line", function()
+    local order = read "lua/cpp/cli/json.lua":match "local ORDER = {(.-)}"
+    local rows, cells = read "docs/command.md":match "\n| field |[^\n]*\n|[-| ]+|\n(.-)\n\n", {}
+    for cell in ("\n" .. rows):gmatch "\n| ([^|]+)" do
+      table.insert(cells, cell)
+    end
+    assert.same(captures(order, '"([%l_]+)"'), captures(table.concat(cells), "`([%l_]+)`"))
+  end)
 end)
 
 describe("docs/design.md", function()
