@@ -118,7 +118,8 @@ static void forget_head(struct answer *a) {
 
 /* A new header block: what an earlier one (1xx) said no longer counts. */
 static void begin_block(struct answer *a, int status, char version) {
-  forget_head(a);
+  if (a->status)
+    forget_head(a);
   a->status = status;
   a->version = version;
   a->in_head = true;
@@ -251,8 +252,14 @@ bool answer_connect(struct answer *a) {
 bool answer_start(struct answer *a) {
   if (is_second_post(a))
     return false;
+<<<<<<< HEAD
   forget_head(a);
   a->leaving = true;
+=======
+  }
+  if (a->status)
+    forget_head(a);
+>>>>>>> bacf56b (out_of_memory or a long header: the bytes of the connection decide; less work for a task's request)
   a->starts++;
   return true;
 }

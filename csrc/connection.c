@@ -10,8 +10,18 @@
 #include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
+
+/* The kernel's own header knows more of a connection than the C library's. */
+#if defined(__linux__) && defined(__has_include)
+#if __has_include(<linux/tcp.h>)
+#include <linux/tcp.h>
+#define KNOWS_BYTES 1
+#endif
+#endif
+#ifndef KNOWS_BYTES
+#include <netinet/tcp.h>
+#endif
 
 /* Milliseconds for which sent bytes may stay without acknowledgement. libcurl
  * keeps an HTTP/2 connection whose exchange timed out, and would send every
@@ -57,10 +67,25 @@ curl_socket_t connection_open(void *transfer, curlsocktype purpose,
   return CURL_SOCKET_BAD;
 }
 
+/* Bytes that have come on a connection; 0: not known. */
+static size_t bytes_of(int fd) {
+#ifdef KNOWS_BYTES
+  struct tcp_info info = {0};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+    return (size_t)info.tcpi_bytes_received;
+#endif
+  (void)fd;
+  return 0;
+}
+
 /* CURLOPT_CLOSESOCKETFUNCTION: a connection outlives the transfer that made it.
  */
 int connection_close(void *client, curl_socket_t fd) {
   struct client *c = client;
+  struct seat *seat = seat_of(&c->poller.seats, fd);
+  if (seat && seat->received)
+    *seat->received = bytes_of(fd);
   poller_closing(&c->poller, fd);
   return close(fd);
 }
@@ -112,6 +137,7 @@ static void sit(struct transfer *t, struct seat *seat) {
   t->seat = seat;
   t->serial = seat->serial;
   t->answer.spoken = &seat->spoken;
+  seat->received = &t->received;
 }
 
 /* The exchange has ended, or turns to another connection. */
@@ -122,6 +148,8 @@ void connection_leave(struct transfer *t) {
   if (!seat || seat->serial != t->serial)
     return;
   seat->busy--;
+  if (seat->received == &t->received)
+    seat->received = NULL;
   if (seat->spoken && t->request->host)
     t->request->host->spoken = seat->spoken;
 }

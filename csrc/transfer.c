@@ -354,7 +354,7 @@ bool transfer_compose(struct request *r, const struct settings *s,
                          : "application/json";
   bool post = r->post;
   buffer_clear(&t->lines);
-  t->token = t->id = 0;
+  t->token = t->id = t->received = 0;
   answer_reset(&t->answer, post, s->max_body);
   return add_token(t, token) && add_id(r->client, t, s) &&
          add_line(t, "User-Agent", s->user_agent) &&

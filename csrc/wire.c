@@ -13,8 +13,8 @@
 /* CURLE_TOO_LARGE of libcurl 8.6, which headers that are older do not name. */
 #define TOO_LARGE ((CURLcode)100)
 
-/* More than any line of a head that libcurl takes. */
-#define LARGEST_LINE ((size_t)128 * 1024)
+/* Bytes of a line of a head that libcurl takes, before 8.6. */
+#define LONGEST_LINE ((size_t)100 * 1024)
 
 static const struct answer *answer_of(const struct request *r) {
   return &r->transfer->answer;
@@ -242,15 +242,12 @@ static const struct trouble *trouble_of(CURLcode code) {
 }
 
 /* Before 8.6 libcurl has the code of a lack of memory for a line of a head that
- * is longer than it takes, too. Where there is memory for one, it was that. */
+ * is longer than it takes, too: then so many bytes have come. */
 static CURLcode code_of(const struct request *r) {
   const struct answer *a = answer_of(r);
-  void *line;
-  if (r->code != CURLE_OUT_OF_MEMORY || a->starts == 0 || a->head_complete)
-    return r->code;
-  line = CPP_REALLOC(NULL, LARGEST_LINE);
-  free(line);
-  return line ? TOO_LARGE : r->code;
+  bool is_line = r->code == CURLE_OUT_OF_MEMORY && a->starts > 0 &&
+                 !a->head_complete && r->transfer->received >= LONGEST_LINE;
+  return is_line ? TOO_LARGE : r->code;
 }
 
 static void set_trouble(lua_State *L, const struct request *r) {

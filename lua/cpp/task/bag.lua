@@ -23,9 +23,11 @@ local function renew(self)
 end
 
 function bag:add(key, value)
-  self.items[key] = value
-  self.count = self.count + 1
-  self.most = math.max(self.most, self.count)
+  local count = self.count + 1
+  self.items[key], self.count = value, count
+  if count > self.most then
+    self.most = count
+  end
 end
 
 --- Takes a value out; nil where there is none.
@@ -34,9 +36,9 @@ function bag:take(key)
   if value == nil then
     return nil
   end
-  self.items[key] = nil
-  self.count = self.count - 1
-  if self.most > LEAST and self.count < self.most // 4 then
+  local count = self.count - 1
+  self.items[key], self.count = nil, count
+  if self.most > LEAST and count < self.most // 4 then
     renew(self)
   end
   return value

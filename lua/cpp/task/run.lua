@@ -6,6 +6,9 @@ local is_closed = require "cpp.task.closed"
 local queue = require "cpp.task.queue"
 local timers = require "cpp.task.timers"
 
+local running, isyieldable = coroutine.running, coroutine.isyieldable
+local yield, status = coroutine.yield, coroutine.status
+
 -- What a task yields once something is registered that will wake it.
 local PARKED = {}
 
@@ -115,7 +118,7 @@ function Run:is_closed()
 end
 
 local function is_dead(thread)
-  return coroutine.status(thread) == "dead"
+  return status(thread) == "dead"
 end
 
 -- When the next task that nobody has closed is due, or nil.
@@ -141,6 +144,10 @@ end
 -- Takes out what belongs to tasks that somebody closed, up to the first other one.
 -- Whether there is one.
 local function any_open(threads)
+  local _, one = next(threads.items)
+  if one == nil or not is_dead(one) then
+    return one ~= nil
+  end
   local closed = {}
   for key, thread in pairs(threads.items) do
     if not is_dead(thread) then
@@ -266,17 +273,17 @@ end
 -- The client's wait function while the run lasts.
 local function wait_function(self)
   return function(client, seconds, request)
-    local thread = coroutine.running()
+    local thread = running()
     if run_of[thread] ~= self then
       return wait_outside(self, client, seconds, request)
-    elseif not coroutine.isyieldable() then
+    elseif not isyieldable() then
       return client:step(seconds or LONG)
     elseif request then
       self.requests:add(request, thread)
     else
       self.timers:add(client:now() + (seconds or 0), thread)
     end
-    coroutine.yield(PARKED)
+    yield(PARKED)
   end
 end
 
