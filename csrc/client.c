@@ -79,9 +79,15 @@ void client_set_rejected(lua_State *L, int index, const char *token) {
 }
 
 /* The call of this coroutine whose token function runs is to end by then, and
- * so is what that function asks for; 0: none does. */
-void client_set_asking(lua_State *L, int index, double deadline) {
+ * so is what that function asks for; 0: none does. Returns what was so before.
+ */
+double client_set_asking(lua_State *L, int index, double deadline) {
+  double before;
   lua_getiuservalue(L, index, ASKING);
+  lua_pushthread(L);
+  lua_rawget(L, -2);
+  before = lua_tonumber(L, -1);
+  lua_pop(L, 1);
   lua_pushthread(L);
   if (deadline > 0)
     lua_pushnumber(L, deadline);
@@ -89,6 +95,7 @@ void client_set_asking(lua_State *L, int index, double deadline) {
     lua_pushnil(L);
   lua_rawset(L, -3);
   lua_pop(L, 1);
+  return before;
 }
 
 /* Seconds for what is asked on this coroutine, of `timeout`: no more than is

@@ -437,6 +437,7 @@ struct request {
   struct request *previous, *next; /* in the client's list for `progress` */
   double deadline;                 /* on process_clock */
   double timeout;                  /* the seconds until then, at first */
+  double asked; /* deadline of the call in whose token function its own runs */
   enum purpose purpose;
   enum progress progress;
   enum cause cause;
@@ -576,7 +577,7 @@ void client_check_owner(lua_State *L, const struct client *c);
 void client_push_settings(lua_State *L, int index);
 bool client_push_wait(lua_State *L, int index, struct request *r, int request);
 void client_push_rejected(lua_State *L, int index);
-void client_set_asking(lua_State *L, int index, double deadline);
+double client_set_asking(lua_State *L, int index, double deadline);
 double client_time(lua_State *L, int index, double timeout);
 void client_set_rejected(lua_State *L, int index, const char *token);
 void client_add_methods(lua_State *L, const luaL_Reg *methods);

@@ -38,7 +38,7 @@ static int request_close(lua_State *L) {
   request_collect(L);
   if (r->asking) { /* its token function raised, or was closed */
     lua_getiuservalue(L, 1, 1);
-    client_set_asking(L, lua_gettop(L), 0);
+    client_set_asking(L, lua_gettop(L), r->asked);
     r->asking = false;
   }
   return 0;
@@ -258,7 +258,7 @@ static int token_given(lua_State *L, int status, lua_KContext context) {
   const char *fault;
   (void)status, (void)context;
   client_check_owner(L, request_of(L)->client);
-  client_set_asking(L, SLOT_CLIENT, 0);
+  client_set_asking(L, SLOT_CLIENT, request_of(L)->asked);
   request_of(L)->asking = false;
   lua_settop(L, SLOT_TOP + 2);
   if (request_of(L)->client->closed)
@@ -276,6 +276,7 @@ static int token_given(lua_State *L, int status, lua_KContext context) {
 }
 
 static int ask_token(lua_State *L) {
+  struct request *r = request_of(L);
   const struct settings *s = exchange_settings(L);
   if (s->token)
     return launch(L, s->token);
@@ -287,8 +288,8 @@ static int ask_token(lua_State *L) {
   settings_push(L, SLOT_SETTINGS, "token");
   lua_pushvalue(L, SLOT_CLIENT);
   client_push_rejected(L, SLOT_CLIENT);
-  client_set_asking(L, SLOT_CLIENT, request_of(L)->deadline);
-  request_of(L)->asking = true;
+  r->asked = client_set_asking(L, SLOT_CLIENT, r->deadline);
+  r->asking = true;
   lua_callk(L, 2, 2, 0, token_given);
   return token_given(L, LUA_OK, 0);
 }

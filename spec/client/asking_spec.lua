@@ -59,6 +59,25 @@ describe("a token function", function()
     assert.equal(50, thread())
   end)
 
+  it("is told so again after it has called with another token function", function()
+    local client, seen = here:client { timeout = 50 }, {}
+    local inner = {
+      function() return here.portal.token end,
+      function() return nil, "no" end,
+      function() error "mine" end,
+    }
+    client:status("contoso", "vm", { timeout = 9, token = function(self)
+      for i, token in ipairs(inner) do
+        pcall(self.status, self, "contoso", "vm", { timeout = 5, token = token })
+        seen[i] = self:option "timeout"
+      end
+    end })
+    for i in ipairs(inner) do
+      assert.is_true(seen[i] > 5 and seen[i] <= 9)
+    end
+    assert.equal(50, client:option "timeout")
+  end)
+
   it("is another's in another coroutine", function()
     local client, seen = here:client { timeout = 50 }, {}
     local threads = {}
