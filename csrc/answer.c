@@ -252,14 +252,9 @@ bool answer_connect(struct answer *a) {
 bool answer_start(struct answer *a) {
   if (is_second_post(a))
     return false;
-<<<<<<< HEAD
-  forget_head(a);
-  a->leaving = true;
-=======
-  }
   if (a->status)
     forget_head(a);
->>>>>>> bacf56b (out_of_memory or a long header: the bytes of the connection decide; less work for a task's request)
+  a->leaving = true;
   a->starts++;
   return true;
 }
