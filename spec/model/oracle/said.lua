@@ -280,7 +280,7 @@ local function list_tells(list, op)
     return false
   end
   for _, one in ipairs(list.shows) do
-    if not one.done and not (one.id and one.model_operation.over) then
+    if not one.done and not (one.id and one.model_operation.over_known) then
       return false
     end
   end
