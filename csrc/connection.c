@@ -85,7 +85,7 @@ int connection_close(void *client, curl_socket_t fd) {
   struct client *c = client;
   struct seat *seat = seat_of(&c->poller.seats, fd);
   if (seat && seat->received)
-    *seat->received = bytes_of(fd);
+    *seat->received = bytes_of(fd) - seat->before;
   poller_closing(&c->poller, fd);
   return close(fd);
 }
@@ -138,6 +138,7 @@ static void sit(struct transfer *t, struct seat *seat) {
   t->serial = seat->serial;
   t->answer.spoken = &seat->spoken;
   seat->received = &t->received;
+  seat->before = seat->spoken ? bytes_of(seat->fd) : 0;
 }
 
 /* The exchange has ended, or turns to another connection. */

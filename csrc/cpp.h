@@ -179,6 +179,7 @@ struct seat {
   char spoken;            /* version of HTTP, '1' or '2'; 0: no answer yet */
   int busy;               /* exchanges begun on it and not ended */
   size_t *received;       /* where the newest of them wants its bytes noted */
+  size_t before;          /* bytes that came before that one began */
   int local_port, remote_port; /* local 0: it has not begun to connect */
   char local[SEAT_ADDRESS], remote[SEAT_ADDRESS];
   struct seat *next, **link; /* in one of the lists of `seats` */
@@ -376,7 +377,7 @@ struct transfer {
   struct buffer nodes;  /* the curl_slist over them */
   struct buffer location; /* one that the answer names, in full */
   struct buffer body;     /* request body */
-  size_t received;        /* bytes of the connection, where it ended */
+  size_t received;        /* bytes since it began, where its connection ended */
   size_t head_size;       /* bytes of URL and headers */
   size_t token;           /* offset of the token in `lines`; 0: none */
   size_t id;              /* offset of the client request id in `lines` */

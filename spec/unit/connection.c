@@ -172,6 +172,26 @@ static void test_shared(void) {
   tear_down(&w);
 }
 
+/* What came for an exchange before it on the same connection does not count. */
+static void test_received(void) {
+  struct world w;
+  char bytes[9];
+  int fd;
+  set_up(&w);
+  fd = connect_socket(&w);
+  CHECK(begin(&w, fd) == CURL_PREREQFUNC_OK && write(w.far, "earlier", 7) == 7);
+  *w.transfer.answer.spoken = '1';
+  CHECK(recv(fd, bytes, sizeof bytes, 0) == 7);
+  connection_leave(&w.transfer);
+  CHECK(begin(&w, fd) == CURL_PREREQFUNC_OK && write(w.far, "its", 3) == 3);
+  CHECK(recv(fd, bytes, sizeof bytes, 0) == 3);
+  connection_close(&w.client, fd);
+#ifdef __linux__
+  CHECK(w.transfer.received == 3);
+#endif
+  tear_down(&w);
+}
+
 static void test_no_descriptors(void) {
   struct world w;
   struct rlimit limit, none;
@@ -192,6 +212,7 @@ int main(void) {
   test_fitness();
   test_start();
   test_shared();
+  test_received();
   test_no_descriptors();
   close(listener);
   return report();
