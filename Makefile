@@ -126,9 +126,11 @@ VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full \
 C_SPECS = $(wildcard $(patsubst csrc/%.c,spec/%_spec.lua,$(wildcard csrc/*.c)) \
 	spec/client/*_spec.lua)
 
-## valgrind   the specs of the C files under valgrind
+## valgrind   the specs of the C files under valgrind; how work grows, by its count
 valgrind: packages-check build/valgrind/.built
-	CPP_TREE=build/valgrind $(CLEAN) $(VALGRIND) $(LUA) $(SUITE) $(C_SPECS)
+	@CPP_TREE=build/valgrind .ci/tally \
+		"$(CLEAN) $(VALGRIND) $(LUA) $(SUITE) $(C_SPECS)" \
+		"$(CLEAN) $(LUA) $(SUITE) spec/workflow/growth.lua"
 
 # C programs that end with the line `N passed, N failed`. From an archive the
 # linker takes the files that a program needs.

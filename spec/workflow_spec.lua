@@ -434,13 +434,11 @@ describe("workflow.problems", function()
     assert.equal("aAb", text "a&#000000000000065;b")
   end)
 
-  it("takes as long as the text is", function()
-    local clock = os.clock()
-    for _, piece in ipairs { "\u{2039}", "<", "<!--", "</a ", " ", "&#", "&#1" } do
-      text(piece:rep(80000 // #piece))
+  it("keeps what has no end", function()
+    for _, piece in ipairs { "\u{2039}", "<", "<!--", "</a", "&#", "&#1" } do
+      assert.equal(piece:rep(9000), text(piece:rep(9000)))
     end
-    text("<a" .. ("b"):rep(80000))
-    assert.is_true(os.clock() - clock < 5) -- a square takes half a minute
+    assert.is_nil(text((" "):rep(9000)))
   end)
 
   for name, document in pairs {
