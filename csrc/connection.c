@@ -125,10 +125,14 @@ static bool is_late(const struct transfer *t) {
          process_clock() > t->request->settings->start_by;
 }
 
-/* Where a connection that has not answered serves more than one, HTTP/2 is
- * spoken. */
+/* The version of HTTP that a connection speaks; 0: not known. Where one that
+ * has not answered serves more than one, it is HTTP/2. */
 static char spoken_on(const struct seat *seat) {
-  return !seat->spoken && seat->busy > 0 ? '2' : seat->spoken;
+  if (!seat)
+    return '\0';
+  if (!seat->spoken && seat->busy > 0)
+    return '2';
+  return seat->spoken;
 }
 
 static void sit(struct transfer *t, struct seat *seat) {
@@ -169,7 +173,7 @@ int connection_on_start(void *transfer, char *remote, char *local,
     a->stopped = STOPPED_UNFIT;
   if (a->stopped != STOPPED_NOT || !answer_start(a))
     return CURL_PREREQFUNC_ABORT;
-  host_start(t->request, seat ? spoken_on(seat) : 0);
+  host_start(t->request, spoken_on(seat));
   if (seat)
     sit(t, seat);
   return CURL_PREREQFUNC_OK;
