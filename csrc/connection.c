@@ -167,6 +167,10 @@ int connection_on_start(void *transfer, char *remote, char *local,
   struct seat *seat = seat_find(&t->request->client->poller.seats, local,
                                 local_port, remote, remote_port);
   connection_leave(t);
+  /* libcurl counts a handle's repeats over its whole life and gives up at the
+   * sixth: one that has repeated serves no other exchange. */
+  if (a->starts > 0)
+    t->profile = 0;
   if (is_late(t))
     a->stopped = STOPPED_LATE;
   else if (!(a->post && a->starts > 0) && !is_fit(t, seat))

@@ -101,6 +101,18 @@ describe("a kept connection over HTTP/1.1", function()
     assert.same({ 1, 0, 2 }, { peer:counts() })
   end)
 
+  it("that dies under a read costs no read its answer, however often it happens", function()
+    local client, plays = peer:client(), {}
+    for i = 1, 9 do
+      plays[i] = { { read = "http" }, OK, { read = "http" } }
+    end
+    peer:play(table.unpack(plays))
+    for _ = 1, 9 do
+      assert(client:poll(peer.location))
+    end
+    assert.same({ 9, 0, 17 }, { peer:counts() })
+  end)
+
   it("is left alone by a cancel, and serves the read after it", function()
     local client = peer:client()
     peer:play({ { read = "http" }, OK, { read = "http" }, OK, HOLD },
