@@ -203,6 +203,11 @@ static size_t stop(struct answer *a, enum stopped why) {
   return 0;
 }
 
+/* Newer versions of libcurl pass on the half of a line that was cut, too. */
+static bool is_blank(const char *line, size_t size) {
+  return size && line[size - 1] == '\n' && (line[0] == '\n' || line[0] == '\r');
+}
+
 /* CURLOPT_HEADERFUNCTION. Trailers, which come after the block has ended, are
  * passed over; a status line within a block, or after the last one, is none. */
 size_t answer_on_header(char *line, size_t size, size_t count, void *answer) {
@@ -215,7 +220,7 @@ size_t answer_on_header(char *line, size_t size, size_t count, void *answer) {
   status = a->in_head || a->head_complete ? 0 : status_of(line, size);
   if (status)
     begin_block(a, status, line[5]);
-  else if (size && (line[0] == '\r' || line[0] == '\n'))
+  else if (is_blank(line, size))
     end_block(a);
   else if (!a->head_complete && !keep_line(a, line, size))
     return stop(a, STOPPED_OUT_OF_MEMORY);

@@ -1,5 +1,6 @@
 -- Options: what each does, on a client and on a call, and how misuse is told.
 local cpp = require "cpp"
+local libcurl = require "spec.support.libcurl"
 local shell = require "cpp.emulator.shell"
 local child = require "spec.support.child"
 local harness = require "spec.support.harness"
@@ -161,7 +162,9 @@ describe("settings:", function()
         ca_path = folder }
       finally(function() client:close() end)
       assert.equal("canceled", outcome(secure)(client, {}))
-      assert.equal("tls_verification", outcome(secure)(client, { ca_path = folder .. "-none" }))
+      -- libcurl 8.23 looks for a certificate in it first.
+      assert.equal(libcurl < 820 and "tls_verification" or "ca_file",
+        outcome(secure)(client, { ca_path = folder .. "-none" }))
     end)
 
     it("proxy", function()

@@ -50,6 +50,10 @@ describe("over HTTP/2", function()
   local is_new = libcurl >= 800
   local late = is_new and state "canceled" or broken
   local tries = is_new and { cancel = 2, poll = 6 } or 1
+  -- 8.23 has another limit for who is asked to be calm, and lets a value hold CR and LF,
+  -- whose second line is no header of its own.
+  local is_newest = libcurl >= 820
+  local calm = not is_newest and tries or 1
 
   describe("a stream that is reset", function()
     cases({
@@ -92,7 +96,7 @@ describe("over HTTP/2", function()
         connections = tries, requests = { cancel = 1 } },
       { "after the request", HELLO .. goaway(1), both = broken },
       { "in a huff", HELLO .. http2.goaway(0, http2.ENHANCE_YOUR_CALM), HOLD,
-        both = broken, connections = tries, requests = { cancel = 1 } },
+        both = broken, connections = calm, requests = { cancel = 1 } },
       { "in mid-body", head(LENGTH) .. http2.data(0, HALF) .. goaway(1),
         both = broken },
       { "and still answers", HELLO .. goaway(1), http2.headers(END_HEADERS, 200)
@@ -148,7 +152,9 @@ describe("over HTTP/2", function()
       { "of two statuses", HELLO .. http2.headers(BOTH, 500, { ":status", "200" }),
         both = broken },
       { "of a header that holds CR and LF", HELLO .. http2.headers(BOTH, 202,
-        { "x", "y\r\nlocation: http://127.0.0.2/" }), both = broken },
+        { "x", "y\r\nlocation: http://127.0.0.2/" }),
+        cancel = is_newest and state("accepted", { location = NONE }) or broken,
+        poll = is_newest and state "running" or broken },
       { "of a header that is in capitals", HELLO .. http2.headers(BOTH, 200, { "X", "y" }),
         both = broken },
       { "of a header of HTTP/1.1", HELLO .. http2.headers(BOTH, 200, { "connection", "x" }),

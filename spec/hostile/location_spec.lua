@@ -1,6 +1,7 @@
 -- Locations that lead astray, redirects, and headers that contradict each other. The peer
 -- listens for every foreign origin that can be had on one machine, and hears nothing.
 local encounter = require "spec.hostile.encounter"
+local libcurl = require "spec.support.libcurl"
 
 local http, state, NONE = encounter.http, encounter.state, encounter.NONE
 
@@ -66,7 +67,6 @@ describe("a location", function()
       "invalid_location" },
     { "with a tab", "http://127.0.0.1:PORT/\tx", "invalid_location" },
     { "with a space", "/x y", "invalid_location" },
-    { "with a bare CR", "/x\rSet-Cookie: y", "invalid_location" },
     { "with an escape of terminals", "/x\27[31m", "invalid_location" },
     { "with DEL", "/x\127", "invalid_location" },
     { "with a port that is none", "http://127.0.0.1:99999/x", "invalid_location" },
@@ -76,6 +76,11 @@ describe("a location", function()
     { "in a list", "http://127.0.0.1:PORT/x, http://127.0.0.2:PORT/x", "invalid_location" },
     { "of JavaScript", "javascript:alert(1)", "foreign_origin" },
   }
+
+  -- libcurl 8.23 takes no head with a bare CR; see wire_spec.
+  if libcurl < 820 then
+    table.insert(refused, { "with a bare CR", "/x\rSet-Cookie: y", "invalid_location" })
+  end
 
   for _, case in ipairs(refused) do
     local name, text, code, becomes = table.unpack(case)
@@ -182,9 +187,13 @@ describe("a location", function()
       result[1], result[2] = name, answer
       return result
     end
+    -- libcurl 8.23 takes no head with two that differ; see wire_spec.
+    if libcurl < 820 then
+      encounter.cases(it, get, { case("is the first of two, not the foreign second",
+        headers("Location: http://[::1]/a", "Location: http://127.0.0.2/b"),
+        { location = "http://[::1]/a" }) })
+    end
     encounter.cases(it, get, {
-      case("is the first of two, not the foreign second", headers("Location: http://[::1]/a",
-        "Location: http://127.0.0.2/b"), { location = "http://[::1]/a" }),
       case("is that of the operation, wherever it stands", headers("Location: http://[::1]/a",
         "Operation-Location: http://127.0.0.2/b"), { location = "http://127.0.0.2/b" }),
       case("is not a folded line", headers("X: y", " Location: http://127.0.0.2/b",
