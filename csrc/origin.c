@@ -173,6 +173,28 @@ static enum verdict expect(CURLU *url, CURLUPart part, const char *value) {
   return fits ? VERDICT_OK : VERDICT_INVALID;
 }
 
+static bool holds_control(const char *text) {
+  while ((text = strchr(text, '%')) != NULL) {
+    text++;
+    if ((*text == '0' || *text == '1') && text[1] &&
+        strchr("0123456789ABCDEFabcdef", text[1]))
+      return true;
+  }
+  return false;
+}
+
+/* A user or a password that decodes to a control character: libcurl would leave
+ * the proxy out without a word, and turn to the host itself. */
+static enum verdict check_login(CURLU *url, CURLUPart part) {
+  char *text = NULL;
+  CURLUcode code = curl_url_get(url, part, &text, 0);
+  bool fits = code != CURLUE_OK || !holds_control(text);
+  curl_free(text);
+  if (code == CURLUE_OUT_OF_MEMORY)
+    return VERDICT_NO_MEMORY;
+  return fits ? VERDICT_OK : VERDICT_INVALID;
+}
+
 static enum verdict check_proxy_parts(CURLU *url) {
   char *scheme = NULL;
   CURLUcode code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
@@ -186,6 +208,10 @@ static enum verdict check_proxy_parts(CURLU *url) {
     verdict = expect(url, CURLUPART_QUERY, NULL);
   if (verdict == VERDICT_OK)
     verdict = expect(url, CURLUPART_FRAGMENT, NULL);
+  if (verdict == VERDICT_OK)
+    verdict = check_login(url, CURLUPART_USER);
+  if (verdict == VERDICT_OK)
+    verdict = check_login(url, CURLUPART_PASSWORD);
   return verdict;
 }
 

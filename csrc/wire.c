@@ -82,9 +82,7 @@ long wire_proxy_status(const struct request *r) {
 }
 
 /* Whether a proxy that speaks SOCKS said no: else the wire to it broke. */
-static bool is_socks_refusal(const struct request *r) {
-  long why = CURLPX_OK;
-  curl_easy_getinfo(r->transfer->easy, CURLINFO_PROXY_ERROR, &why);
+static bool is_socks_refusal(long why) {
   switch (why) {
   case CURLPX_CLOSED:
   case CURLPX_RECV_ADDRESS:
@@ -102,6 +100,7 @@ static bool is_socks_refusal(const struct request *r) {
 
 /* Tried again, a wrong password locks the account. */
 static bool set_proxy(lua_State *L, struct request *r) {
+  long why = CURLPX_OK;
   long status = wire_proxy_status(r);
   if (status) {
     lua_pushfstring(L, "the proxy refused the tunnel: HTTP %d", (int)status);
@@ -113,8 +112,16 @@ static bool set_proxy(lua_State *L, struct request *r) {
   }
   if (r->code != CURLE_PROXY)
     return false;
-  if (!is_socks_refusal(r)) {
+  curl_easy_getinfo(r->transfer->easy, CURLINFO_PROXY_ERROR, &why);
+  if (!is_socks_refusal(why)) {
     set_broken(L, answer_of(r));
+    return true;
+  }
+  /* A name that the proxy was to get as an address is looked up here. */
+  if (why == CURLPX_RESOLVE_HOST) {
+    set_word(L, "transport", "could_not_resolve", true,
+             text_push_masked(L, r->transfer->error));
+    lua_pop(L, 1);
     return true;
   }
   lua_pushfstring(L, "the proxy refused the connection: %s",

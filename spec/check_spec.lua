@@ -105,7 +105,8 @@ describe("wrong use:", function()
     for _, value in ipairs { '"http://very-secret:3128"', "foo://very-secret", "http://",
       "very-secret:99999", "http://user:very@secret@h:1", "http://user:very/secret@h:1",
       "user:1/very-secret@h", "http://h:1/very-secret", "http://h?very-secret",
-      "http://very secret" } do
+      "http://very secret", "http://u:very-secret%00@h:1", "http://u%0a:very-secret@h:1",
+      "socks5h://u:very-secret%1F@h" } do
       it("a proxy that is no proxy's URL: " .. value, function()
         for _, message in ipairs(misuse { proxy = value }) do
           assert.matches("option 'proxy': not the URL of a proxy", message, 1, true)
@@ -115,6 +116,7 @@ describe("wrong use:", function()
     end
 
     for _, value in ipairs { "", "h", "h:3128", "http://h:3128/", "HTTPS://h", "socks5h://[::1]:1",
+      "http://u:100%@h:1", "http://u:a%20b%7F@h:1",
       "http://user:p%40ss%2F@h:1", "user:s3'cr3t@h", "http://user@h" } do
       it("but may be a proxy: " .. value, function()
         assert(cpp.client { proxy = value })

@@ -1,4 +1,5 @@
 -- Proxies that refuse a tunnel, break in it, or are none.
+local cpp = require "cpp"
 local encounter = require "spec.hostile.encounter"
 local harness = require "spec.support.harness"
 local tunnel = require "spec.support.tunnel"
@@ -88,6 +89,20 @@ describe("a proxy", function()
       { "and falls over", script = { TAKEN .. "\5\1\0\1\0\0\0\0\0\0" }, both = no },
       { "and goes away", script = {}, both = lost "connection_lost" },
     })
+  end)
+
+  describe("that speaks SOCKS4, which takes addresses alone", function()
+    -- A label of 64 bytes: it fails without a name server.
+    it("is not to blame for a name that has none", function()
+      local client <close> = cpp.client { token = "t",
+        proxy = peer.endpoint:gsub("^http", "socks4"),
+        endpoint = "https://" .. ("x"):rep(64) .. ".example" }
+      peer:play { { hold = true } }
+      local _, err = client:cancel("contoso", "vm")
+      assert.same({ "transport", "could_not_resolve", false, true },
+        { err.kind, err.code, err.sent, err.retryable })
+      peer:forget()
+    end)
   end)
 
   describe("whose tunnel breaks under a request", function()
