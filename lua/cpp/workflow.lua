@@ -131,6 +131,7 @@ end
 local function new_cancel(client, target, own, calls)
   check_name(target.publisher, "publisher")
   check_name(target.offer, "offer")
+  options.check_names(client, target.publisher, target.offer)
   return run.new(client, target, own, calls)
 end
 

@@ -68,6 +68,31 @@ describe("workflow.cancel", function()
     end)
   end
 
+  it("looks after the cancel, be the list never behind and the clock at rest", function()
+    local result = assert(cancel(fake.new { running = true }, { list_lag = 0 }))
+    assert.same({ "canceled", "run-1", true },
+      { result.outcome, result.operation.id, result.may_publish })
+    local portal = fake.new { form = "none" }
+    result = assert(cancel(portal, { list_lag = 0 }))
+    assert.equal("nothing_to_cancel", result.outcome)
+    assert.matches("cancel.* operations", asked(portal))
+  end)
+
+  it("says of a list from before the end that none was seen after it", function()
+    local portal = fake.new { running = true, cancel_seconds = 0 }
+    local poll = portal.client.poll
+    portal.client.poll = function(...)
+      local operation, err = poll(...)
+      if operation then
+        operation.retry_after = 1e6
+      end
+      return operation, err
+    end
+    local result = assert(cancel(portal))
+    assert.same({ "canceled" }, { result.outcome, result.may_publish })
+    assert.matches("no operations list was seen", result.trouble)
+  end)
+
   it("takes a 200 for what it is, after a look", function()
     local portal = fake.new { running = true, synchronous = true }
     local result = assert(cancel(portal))

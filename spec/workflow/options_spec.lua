@@ -5,7 +5,7 @@ local workflow = require "cpp.workflow"
 
 local LOCATION = "/api/publishers/contoso/offers/vm/operations/1"
 
-describe("a workflow's option that its calls do not know", function()
+describe("a workflow's option or name that its calls do not take", function()
   local client
 
   before_each(function()
@@ -48,6 +48,48 @@ describe("a workflow's option that its calls do not know", function()
       local good, message = pcall(task.run, client, call, { timeout = "soon" })
       assert.is_false(good)
       assert.matches("options_spec%.lua:%d+: [^\n]*timeout", message)
+    end)
+  end
+
+  for name, call in pairs(WORKFLOWS) do
+    if not name:find "offer" then
+      it("is raised by " .. name .. " where its options are no table", function()
+        for _, value in ipairs { 5, "deadline", true } do
+          local good, message = pcall(call, value)
+          assert.is_false(good)
+          assert.matches("^[^\n]*options_spec%.lua:%d+: options: table expected, got "
+            .. type(value) .. "$", message)
+        end
+      end)
+    end
+  end
+
+  for _, value in ipairs { ".", ".." } do
+    it("is raised where no URL can hold the operation " .. value, function()
+      for _, name in ipairs { "cancel", "cancel_all, for one offer," } do
+        local good, message = pcall(WORKFLOWS[name], { operation = value })
+        assert.is_false(good)
+        assert.matches("options_spec%.lua:%d+: option 'operation' must be", message)
+      end
+    end)
+  end
+
+  for _, value in ipairs { ".", "..", "a\nb", "a\0b", ("x"):rep(1025) } do
+    it("is raised before anything is sent where no URL can hold a name: "
+      .. value:sub(1, 4):gsub("%c", " "), function()
+      local traced = 0
+      local own <close> = cpp.client { endpoint = "http://127.0.0.1:1", token = "t",
+        trace = function()
+          traced = traced + 1
+        end }
+      for _, target in ipairs { { value, "vm" }, { "contoso", value } } do
+        local good, message = pcall(function()
+          workflow.cancel_all(own, { { "contoso", "first" }, target })
+        end)
+        assert.is_false(good)
+        assert.matches("^[^\n]*options_spec%.lua:%d+: %a+ [^\n]*$", message)
+      end
+      assert.equal(0, traced)
     end)
   end
 

@@ -119,12 +119,17 @@ local function known(e, id, location)
   return seen
 end
 
+-- Below it, a look before the POST would pass for one after it where no time passes
+-- between them, as with a plain table for a client.
+local LEAST_LAG = 1e-6
+
 --- Begins a record.
 ---@param e table  publisher and offer; becomes the record
 ---@param options table  from options.split
 ---@param now number
 function evidence.begin(e, options, now)
-  e.called, e.lag, e.cancel = now, options.list_lag, "not_sent"
+  e.called, e.cancel = now, "not_sent"
+  e.lag = math.max(options.list_lag, LEAST_LAG)
   e.all, e.by_key, e.tries, e.round, e.looks = {}, {}, {}, 1, 0
   e.wanted = options.operation and known(e, options.operation)
 end

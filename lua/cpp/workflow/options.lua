@@ -17,8 +17,10 @@ local function is_function(value)
   return type(value) == "function", "a function"
 end
 
+-- No URL can hold "." or ".." as a path segment.
 local function is_id(value)
-  return type(value) == "string" and value ~= "", "an operation's id"
+  return type(value) == "string" and value ~= "" and not value:find "^%.%.?$",
+    "an operation's id"
 end
 
 local function is_boolean(value)
@@ -112,6 +114,9 @@ local NONE = {}
 ---@return table own  with defaults
 ---@return table calls  the rest, not to be changed
 function options.split(known, given)
+  if given ~= nil and type(given) ~= "table" then
+    error("options: table expected, got " .. type(given), 0)
+  end
   local own, calls = defaults(known), NONE
   for name, value in pairs(given or {}) do
     if known[name] then
@@ -126,20 +131,34 @@ function options.split(known, given)
   return own, calls
 end
 
+-- A call that sends nothing, for what it raises.
+local function rehearse(client, method, ...)
+  if type(client) ~= "userdata" or client:closed() then
+    return
+  end
+  local good, message = pcall(client[method], client, ...)
+  if not good then
+    error(message, 0)
+  end
+end
+
 --- Raises, naming the option, where one of those of its calls is impossible: at the
 --- workflow's own call, and not in the middle of its work. A table that stands for a
 --- client checks nothing.
 ---@param client cpp.client|table
 ---@param calls table  from options.split
 function options.check_calls(client, calls)
-  if type(client) ~= "userdata" or client:closed() or next(calls) == nil then
-    return
+  if next(calls) ~= nil then
+    rehearse(client, "poll", "/", options.merge(calls, { dry_run = true }))
   end
-  local good, message = pcall(client.poll, client, "/",
-    options.merge(calls, { dry_run = true }))
-  if not good then
-    error(message, 0)
-  end
+end
+
+--- Raises where no URL can hold these names: before anything of a batch is sent.
+---@param client cpp.client|table
+---@param publisher string
+---@param offer string
+function options.check_names(client, publisher, offer)
+  rehearse(client, "status", publisher, offer, { dry_run = true })
 end
 
 --- A copy of `base` with what `over` says instead.

@@ -63,11 +63,11 @@ local function fields_of(self, seen)
 end
 
 -- Why it is not known whether a publish may start.
-local function trouble_of(self)
+local function trouble_of(self, seen)
   local list = self.tries.list
   if list and list.failed then
     return "the operations list cannot be read: " .. fault.text(list.err)
-  elseif self.list and #self.list.open > 0 then
+  elseif verdict.is_vague(self, seen) then
     return "the operations list shows something that is not done, and not what it is"
   end
   return "no operations list was seen that was made after the end"
@@ -84,7 +84,7 @@ local function result_of(self, v)
   if v.outcome == "nothing_to_cancel" then
     result.operation, result.location = nil, nil
   elseif v.outcome ~= "accepted" and v.may_publish == nil then
-    result.trouble = trouble_of(self)
+    result.trouble = trouble_of(self, seen)
   end
   return result
 end

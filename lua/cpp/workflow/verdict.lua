@@ -443,6 +443,16 @@ local function known_before(maybe)
   end
 end
 
+--- Whether a list that could tell whether a publish may start shows something that
+-- is not done, and not what it is.
+---@param e cpp.workflow.evidence
+---@param seen cpp.workflow.seen|nil  the operation that has ended
+---@return boolean
+function verdict.is_vague(e, seen)
+  local list = e.list
+  return list and can_tell(e, list, seen) and select(2, others(list)) or false
+end
+
 --- The operation that the workflow is about, as far as that is known: what runs
 --- before the POST, what it hit after it. Never the cancel's own.
 ---@param e cpp.workflow.evidence
