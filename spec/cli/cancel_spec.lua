@@ -196,6 +196,18 @@ describe("cloudpartner cancel", function()
     assert.equal(0, counts "unknown".cancels)
   end)
 
+  it("calls nothing sent while another one runs than it was given", function()
+    offer("another", { id = RAN })
+    local result = run("cancel contoso another --operation nobody-s" .. QUICK)
+    assert.equal(1, result.status)
+    assert.is_truthy(result.err:find("looking %d+s %(publish " .. RAN:gsub("%-", "%%-")
+      .. " runs"), result.err)
+    assert.is_truthy(result.err:find("operation nobody-s is not known yet, publish " .. RAN
+      .. " runs", 1, true), result.err)
+    assert.is_nil(result.err:find "sending")
+    assert.equal(0, counts "another".cancels)
+  end)
+
   it("says what pause the service asks for", function()
     offer("paced", { cancel_seconds = 1e6 })
     service.portal:set("*", { faults = { { on = "poll", times = -1,
@@ -213,6 +225,10 @@ describe("cloudpartner cancel", function()
     result = run("cancel contoso quiet-1 quiet-2 --quiet --no-wait" .. QUICK)
     assert.matches("contoso/quiet%-2: the cancel was refused with HTTP 403\n", result.err)
     assert.is_nil(result.out:find "offers:")
+    offer "quiet-3"
+    service.portal:set("*", { faults = { { on = "poll", status = 500 } } })
+    local told = objects(run("cancel contoso quiet-3 --quiet --json" .. QUICK).out)
+    assert.same({ 1, "result" }, { #told, told[1].event })
   end)
 
   it("takes offers of several publishers", function()

@@ -54,7 +54,8 @@ describe("a cancel's live line", function()
     local row = here.screen:add("contoso/vm", rows.cancel)
     here.time = 10
     here.screen:change(row, operation { state = "canceled", done = true })
-    assert.matches("^contoso/vm canceled 10s ", show(here, 20))
+    assert.equal("contoso/vm canceled 10s (publish 5661…, looking what else runs)",
+      show(here, 20))
   end)
 
   it("shows a word that nobody knows as it came, but clean", function()
@@ -107,7 +108,7 @@ describe("a cancel's line", function()
     if fields.operation then
       rows.learn(row, fields.operation)
     end
-    row.cancel, row.unknown = fields.cancel, fields.unknown
+    row.cancel, row.unknown, row.is_other = fields.cancel, fields.unknown, fields.is_other
     return rows.cancel(row, "contoso/vm", 13, columns and { columns = columns })
   end
 
@@ -123,6 +124,9 @@ describe("a cancel's line", function()
     ["it can still be canceled"] = { { cancel = "accepted", operation = ELSE },
       "canceling 13s (operation 56615b67-2185-49fe, the service still calls it "
         .. "cancelable, Certification 40 %)" },
+    ["another one runs"] = { { operation = ELSE, is_other = true, unknown = "some-id" },
+      "looking 13s (operation some-id is not known yet, operation 56615b67-2185-49fe runs, "
+        .. "Certification 40 %)" },
     ["nobody knows it yet"] = { { unknown = "some-id" },
       "looking 13s (operation some-id is not known yet)" },
   }

@@ -94,11 +94,8 @@ end
 -- ---- news ----
 
 local function print_change(self, target, operation, state)
-  if self.given.json then
-    self.screen:emit(json.line("change", json.fields(operation, {
-      publisher = target.publisher, offer = target.offer, state = state,
-      cancel = target.cancel })))
-  end
+  self:print_change(json.fields(operation, { publisher = target.publisher,
+    offer = target.offer, state = state, cancel = target.cancel }))
 end
 
 -- Seconds for which the lines to go on with wait at most: where every first try has come
@@ -162,7 +159,8 @@ local function overhear(self, targets, target, event)
     hear_fate(self, target, event)
   elseif trace.is_list(event) then
     target.looked = true
-  elseif event.status == 404 and target.wanted and not target.seen then
+  elseif event.status == 404 and target.wanted
+    and (not target.seen or target.row.is_other) then
     target.row.unknown = text.clean(target.wanted)
     self.screen:change(target.row)
   end
@@ -186,6 +184,7 @@ local function hear(self, targets, target, operation)
     end
   elseif target.seen or target.wanted or not operation.done then
     target.seen = operation
+    target.row.is_other = target.wanted ~= nil and operation.id ~= target.wanted
     self.screen:change(target.row, operation)
     print_change(self, target, operation)
   end

@@ -19,8 +19,8 @@ function help.define(parser)
     names[i] = command._name
     commands[command._name] = command
   end
-  own:argument("verb", "The command to explain."):argname "<command>":args "?"
-    :choices(names)
+  own:argument("command", "The command to explain."):target "verb":argname "<command>"
+    :args "?":choices(names)
 end
 
 function help.run(given)

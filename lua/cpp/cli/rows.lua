@@ -15,6 +15,7 @@ local text = require "cpp.text"
 ---@field cancel "accepted"|"unknown"|"refused"|nil  what became of it; nil: it was not sent
 ---@field unknown string|nil  id of an operation that the service does not know yet
 ---@field id string|nil  the operation's
+---@field is_other boolean|nil  it runs, and is not the one to be canceled
 ---@field kind string|nil
 ---@field state string|nil  in words
 ---@field progress integer|nil
@@ -60,14 +61,17 @@ local function details(row, view)
     parts[1] = ("operation %s is not known yet"):format(show_id(row.unknown, view))
   end
   if row.id then
-    parts[#parts + 1] = (row.kind or "operation") .. " " .. show_id(row.id, view)
+    parts[#parts + 1] = ("%s %s%s"):format(row.kind or "operation", show_id(row.id, view),
+      row.is_other and " runs" or "")
   end
-  if row.cancel == "accepted" and row.is_cancelable and not row.ended_at then
+  if row.ended_at then
+    parts[#parts + 1] = "looking what else runs"
+  elseif row.cancel == "accepted" and row.is_cancelable then
     parts[#parts + 1] = "the service still calls it cancelable"
   elseif row.is_unusual then
     parts[#parts + 1] = row.state
   end
-  parts[#parts + 1] = row.step
+  parts[#parts + 1] = not row.ended_at and row.step or nil
   return #parts > 0 and (" (%s)"):format(table.concat(parts, ", ")) or ""
 end
 
@@ -81,7 +85,7 @@ function rows.word(row)
   elseif row.cancel == "unknown" then
     return "checking"
   end
-  return row.id and "sending" or "looking"
+  return row.id and not row.is_other and "sending" or "looking"
 end
 
 -- The word, where there is room for more than one.

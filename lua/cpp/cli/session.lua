@@ -55,10 +55,8 @@ local function tell_trouble(self, name, subject, failed, event, heard)
   end
   self.screen:note(("%s: %s; %s"):format(name(), failed.message,
     describe_rest(event, heard, left)))
-  if self.given.json then
-    self.screen:emit(json.line("change", { publisher = subject.publisher,
-      offer = subject.offer, location = subject.location, error = failed }))
-  end
+  self:print_change { publisher = subject.publisher, offer = subject.offer,
+    location = subject.location, error = failed }
 end
 
 -- Seconds above which a pause that a good answer asks for is worth a word.
@@ -179,6 +177,13 @@ function session:rehearse(method, ...)
 end
 
 -- ---- telling ----
+
+--- Prints a line of JSON about progress.
+function session:print_change(fields)
+  if self.given.json and not self.given.quiet then
+    self.screen:emit(json.line("change", fields))
+  end
+end
 
 --- Tells an error, which is not what was asked for, and what to do about it: that once,
 --- for many offers may fail of the same.

@@ -175,8 +175,8 @@ local OF_CODE = {
   could_not_resolve = "is the host name right, in --endpoint or CPP_ENDPOINT? where only "
     .. "a proxy knows names, https_proxy or --proxy names it",
   could_not_resolve_proxy = "is the proxy's name right, in --proxy or https_proxy?",
-  could_not_connect = "are host and port right, in --endpoint or CPP_ENDPOINT? where the "
-    .. "network wants a proxy, https_proxy or --proxy names it",
+  could_not_connect = "are host and port right, in --endpoint or CPP_ENDPOINT, and those "
+    .. "of a proxy? where the network wants one, https_proxy or --proxy names it",
   invalid_token = "a token is the text alone, as `az account get-access-token --query "
     .. "accessToken --output tsv` prints it",
 }

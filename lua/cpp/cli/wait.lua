@@ -25,7 +25,8 @@ Quote a location for the shell: it may hold a `$`.
 Examples:
    cloudpartner wait --for canceled \
       contoso/contoso-vm/56615b67-2185-49fe-80d2-c4ddf77bb2e8
-   cloudpartner wait --for succeeded --deadline 24h "$location" && echo published
+   cloudpartner wait --for succeeded --deadline 24h "$location" &&
+      echo published
 
 Exit statuses:
    0  it has ended as --for says (default: in any way but failure)
@@ -55,9 +56,7 @@ end
 local function hear(self, subject, operation)
   subject.seen, subject.row.label = operation, facts.name(operation)
   self.screen:change(subject.row, operation)
-  if self.given.json then
-    self.screen:emit(json.line("change", json.fields(operation)))
-  end
+  self:print_change(json.fields(operation))
 end
 
 local function overhear(self, subject, event)
