@@ -17,7 +17,7 @@ SANITIZE = -O1 -g -fPIC -fno-omit-frame-pointer \
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 .PHONY: all demo test check lint unit gc locale asan poll valgrind oom tsan bench clean
-.PHONY: fuzz soak monkey model network offline release gnutls matrix help fleet picture
+.PHONY: fuzz soak monkey model network offline release gnutls matrix hosts help fleet picture
 .PHONY: packages-demo packages-test packages-check packages-bench packages-picture
 
 ## all        builds into lua_modules/; what make alone does
@@ -223,7 +223,13 @@ network: packages-check lua_modules/.built
 # sid moves daily: it is told, and fails nothing. See .ci/matrix.
 ROOTS = 12 13 i386 release-12 release-13 sid $(if $(ARM),arm64)
 matrix: packages-check
-	@LIMIT=$(if $(ARM),90m,20m) .ci/tally $(ROOTS:%="$(MAKE) matrix-%")
+	@LIMIT=$(if $(ARM),90m,20m) .ci/tally $(ROOTS:%="$(MAKE) matrix-%") \
+		"$(MAKE) hosts"
+
+## hosts      inside lighttpd, neomutt, HAProxy, nmap, prosody, Apache and pandoc,
+##            in roots of Debian 12 and 13, as root
+hosts: packages-check
+	@.ci/tally "$(MAKE) matrix-hosts-12" "$(MAKE) matrix-hosts-13"
 
 matrix-%: packages-check
 	@.ci/matrix $*
