@@ -80,6 +80,15 @@ describe("the Azure CLI", function()
       err.message)
   end)
 
+  it("says no more than its status where it says nothing, killed ahead of time too", function()
+    for _, status in ipairs { 1, 137 } do
+      command:is("exit " .. status)
+      local _, err = ask()
+      assert.same({ "az_failed", "az ended with status " .. status, false },
+        { err.code, err.message, err.retryable })
+    end
+  end)
+
   it("shows no token that it prints before it fails", function()
     local jwt = "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4In0.c2lnbmF0dXJl"
     command:is(([[

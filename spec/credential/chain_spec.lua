@@ -256,7 +256,7 @@ describe("a value of the environment", function()
 
   -- Of a host's own, what is wrong is passed over.
   for value, said in pairs {
-    ["http://a.example/x"] = ": plain http", ["ftp://a.example"] = "", ["a b"] = "no URL",
+    ["http://a.example/x"] = ": plain http", ["ftp://a.example"] = "", ["a b"] = "ENDPOINT holds",
     ["https://169.254.1.1:80/x"] = "link-local", ["https://0xA9FEA9FE/x"] = "",
     ["https://2852039166/x"] = "", ["https://[::ffff:169.254.169.254]/x"] = "",
     ["https://169.254.169.254./x"] = "", ["https://[fe80::1%25lo]/x"] = "",

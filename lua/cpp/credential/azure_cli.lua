@@ -66,15 +66,23 @@ local function is_passing(errors)
   return false
 end
 
-local function refuse(status, errors, seconds)
+-- 137 is also az that somebody else killed, as Linux does where memory is short.
+local function is_late(status, seconds, began)
+  return status == 124 or (status == 137 and os.time() - began >= seconds)
+end
+
+local function refuse(status, errors, seconds, began)
   if status == 127 then
     return fault.refuse("az_not_found", "the Azure CLI is not installed: install az, or "
       .. "set CPP_TOKEN or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET")
-  elseif status == 124 or status == 137 then
+  elseif is_late(status, seconds, began) then
     return fault.refuse("az_timeout", ("az gave no token within %d s"):format(seconds), true)
   end
-  return fault.refuse("az_failed", ("az ended with status %d: %s"):format(status,
-    essence(errors)), is_passing(errors))
+  local words, message = essence(errors), "az ended with status " .. status
+  if words:find "%S" then
+    message = message .. ": " .. words
+  end
+  return fault.refuse("az_failed", message, is_passing(errors))
 end
 
 -- ---- what it gives ----
@@ -108,7 +116,7 @@ local function parse(output)
 end
 
 local function fetch(client)
-  local seconds = limit(client)
+  local seconds, began = limit(client), os.time()
   local pipe <close>, message = io.popen(SCRIPT:gsub("@SECONDS", seconds), "r")
   if not pipe then
     return fault.refuse("az_failed", "az cannot be run: " .. message, true)
@@ -117,7 +125,7 @@ local function fetch(client)
   if not output then
     return fault.refuse("az_failed", "az was interrupted")
   elseif status ~= "0" then
-    return refuse(tonumber(status), errors, seconds)
+    return refuse(tonumber(status), errors, seconds, began)
   end
   return parse(output)
 end

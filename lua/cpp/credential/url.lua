@@ -39,7 +39,7 @@ end
 ---@return string|nil why
 function url.request(text)
   if text:find "[%c%s\x7f-\xff]" then
-    return nil, "holds a character that no URL has"
+    return nil, " holds a character that no URL has"
   end
   local why = fault(text:match "^[^/?#]*//[^/?#]*" or text)
   if why then
