@@ -448,6 +448,16 @@ describe("the command line", function()
     end)
   end
 
+  it("is completed by what its help says, in a new home", function()
+    local lines = run "completion --help".out:match "fish:\n(.-)\nFor this shell"
+    local result = command.shell(PROGRAM .. 'export HOME="$folder"\n' .. lines
+      .. '\nfind "$HOME" -mindepth 2 -type f -size +1k | sed "s:$HOME/::" | sort')
+    assert.equal(".config/fish/completions/cloudpartner.fish\n"
+      .. ".local/share/bash-completion/completions/cloudpartner\n.zfunc/_cloudpartner\n",
+      result.out)
+    assert.equal("", result.err)
+  end)
+
   it("has a version", function()
     assert.equal("cloudpartner " .. require "cpp"._VERSION .. "\n", run "--version".out)
   end)

@@ -26,6 +26,8 @@ describe("a failure that may pass", function()
     { nil, "could_not_connect", nil, "no answer from %s: could not connect" },
     { nil, "timeout", nil, "no answer from %s: timeout" },
     { 200, "incomplete_answer", nil, "no answer from %s: incomplete answer" },
+    { 502, "proxy_refused", nil, "no answer from %s: the proxy refused the tunnel: HTTP 502" },
+    { nil, "proxy_refused", nil, "no answer from %s: proxy refused" },
     { 408, "http_408", nil, "HTTP 408 from %s" }, { 429, "TooMany", 0, "HTTP 429 from %s" },
     { 503, "http_503", 300, "HTTP 503 from %s, which asks to wait 5m00s" },
   }
@@ -70,6 +72,15 @@ describe("a failure that may pass", function()
 
   it("is told before anything was ever answered as such", function()
     assert.equal("0:timeout! 1:503", listen "0:timeout 1:503")
+  end)
+
+  it("is a proxy's alone where no tunnel was opened", function()
+    local heard
+    local listener = trace.listener(function() return 0 end, function(_, _, ...)
+      heard = ...
+    end)
+    listener(event { status = 502, code = "proxy_refused", retryable = true })
+    assert.is_false(heard)
   end)
 
   it("is told again after a long quiet, but not for ever", function()

@@ -9,10 +9,16 @@ local TEXTS = {
   description = [[
 Prints a script for a shell that completes commands and options.]],
   epilog = [[
-For good, for one user:
+For good, for one user, in bash, zsh and fish:
+   mkdir -p ~/.local/share/bash-completion/completions
    cloudpartner completion bash \
       >~/.local/share/bash-completion/completions/cloudpartner
-   cloudpartner completion zsh >"${fpath[1]}/_cloudpartner"
+
+   mkdir -p ~/.zfunc
+   cloudpartner completion zsh >~/.zfunc/_cloudpartner
+   # and in ~/.zshrc, before compinit: fpath+=(~/.zfunc)
+
+   mkdir -p ~/.config/fish/completions
    cloudpartner completion fish >~/.config/fish/completions/cloudpartner.fish
 
 For this shell alone:

@@ -91,19 +91,31 @@ local function origin(url)
   return text.clean(url:match "^%a+://[^/?#]*")
 end
 
+-- A proxy's word is not the service's.
+local function is_answer(event)
+  return event.status ~= nil and event.code ~= "proxy_refused"
+end
+
+local function describe_silence(event)
+  if event.code == "proxy_refused" and event.status then
+    return ("the proxy refused the tunnel: HTTP %d"):format(event.status)
+  end
+  return (event.code:gsub("_", " "))
+end
+
 --- The failure of an exchange that may be tried again, fit for an error in JSON.
 function trace.trouble(event)
   local status, code = event.status, event.code
   if not event.retryable or not code then
     return nil
-  elseif status and status >= 400 then
+  elseif is_answer(event) and status >= 400 then
     local pause = (event.retry_after or 0) > 0
       and ", which asks to wait " .. text.duration(event.retry_after) or ""
     return { kind = "http", code = code, status = status, request_id = event.request_id,
       message = ("HTTP %d from %s%s"):format(status, origin(event.url), pause) }
   end
   return { kind = "transport", code = code, status = status,
-    message = ("no answer from %s: %s"):format(origin(event.url), code:gsub("_", " ")) }
+    message = ("no answer from %s: %s"):format(origin(event.url), describe_silence(event)) }
 end
 
 -- Seconds without it after which a failure is news again: a service that fails every
@@ -116,7 +128,7 @@ function trace.listener(clock, tell)
   local seen_at, heard = {}, false
   return function(event)
     local failure = trace.trouble(event)
-    heard = heard or event.status ~= nil
+    heard = heard or is_answer(event)
     if failure then
       local word, now = failure.status or failure.code, clock()
       local before = seen_at[word] or -math.huge
