@@ -9,16 +9,8 @@ describe("an error", function()
     here, client = ...
   end)
 
-  -- The error of a poll, or of another call.
-  local function fail(options, call, ...)
-    local result, err
-    if call then
-      result, err = client[call](client, ...)
-    else
-      result, err = client:poll(here.location, options)
-    end
-    assert.is_nil(result)
-    return err
+  local function fail(...)
+    return here:fail(client, ...)
   end
 
   describe("of a script's own", function()

@@ -3,6 +3,7 @@
 -- are in mid-publish: contoso/vm, after an operation that was canceled; contoso/other; and
 -- contoso/running, which nobody cancels.
 
+local assert = require "luassert"
 local cpp = require "cpp"
 local emulator = require "cpp.emulator"
 local lfs = require "lfs"
@@ -165,6 +166,35 @@ end
 function harness:last()
   local entries = self:entries()
   return entries[#entries]
+end
+
+--- The error of a poll with these options, or of another call.
+function harness:fail(client, options, call, ...)
+  local result, err
+  if call then
+    result, err = client[call](client, ...)
+  else
+    result, err = client:poll(self.location, options)
+  end
+  assert.is_nil(result)
+  return err
+end
+
+--- The message of the error that a function raises.
+function harness.raises(fn, ...)
+  local good, message = pcall(fn, ...)
+  assert.is_false(good)
+  assert.is_string(message)
+  return message
+end
+
+--- The messages of a wrong options table on a client and on a call; nothing is sent.
+function harness:misuse(options)
+  local client <close> = self:client()
+  local messages = { harness.raises(cpp.client, options),
+    harness.raises(client.cancel, client, "contoso", "vm", options) }
+  assert.equal(0, #self:entries())
+  return messages
 end
 
 --- The connections that the requests since `reset` came on: how many, and the set.
