@@ -22,7 +22,8 @@ exec 3>"$folder/pipe"
   trap '' INT TERM PIPE
   tee "$folder/results" <&4 |
     jq --unbuffered -r 'select(.event == "result")
-      | "\(.offer // .location): \(.outcome // .error.message // .state)"
+      | (if .offer then "\(.publisher)/\(.offer)" else .location end)
+        + ": \(.outcome // .error.message // .state)"
       | gsub("[[:cntrl:]#]"; " ")'
 ) 3>&- &
 printer=$!

@@ -452,13 +452,13 @@ describe("step.sh", function()
 
   -- The status of `cloudpartner`; the arguments; what is said; the step's own status.
   local CASES = {
-    { 0, "cancel contoso $OFFER", "$OFFER: canceled\n" },
+    { 0, "cancel contoso $OFFER", "contoso/$OFFER: canceled\n" },
     { 8, "cancel contoso $OFFER", "but another one runs, or nobody could tell", 8,
       { next = {} } },
     { 1, "cancel contoso $OFFER", "it could not be done", 1,
       { foreign = true } },
     { 2, "cancel contoso", "wrong usage", 2 },
-    { 3, "cancel contoso $OFFER --list-lag 0.1", "$OFFER: nothing_to_cancel\n", 0,
+    { 3, "cancel contoso $OFFER --list-lag 0.1", "contoso/$OFFER: nothing_to_cancel\n", 0,
       { running = false, history = { { state = "succeeded", ago = 9000 } } } },
     { 4, "cancel contoso $OFFER", "too late", 4, { too_late = true } },
     { 5, "cancel contoso $OFFER", "it has failed", 5,
