@@ -525,6 +525,29 @@ return function(world, host)
     expect = function(result) equal(result.outcome, "canceled", "outcome") end,
   }
   add {
+    name = "workflow.cancel_all",
+    most = 20,
+    again = poll_as_task,
+    before = function() return { next_offer(), next_offer(), next_offer() } end,
+    run = function(client, id, offers)
+      local results = workflow.cancel_all(client, {
+        { "contoso", offers[1], client_request_id = id },
+        { "contoso", offers[2] }, { "contoso", offers[3] },
+      }, { interval = INTERVAL, deadline = 0.5, list_lag = 0.05, concurrency = 1 })
+      equal(#results, 3, "results")
+      local err = results[1].err
+      return not err and results or nil, err
+    end,
+    expect = function(results)
+      equal(results[1].outcome, "canceled", "outcome")
+      for i = 2, 3 do
+        local err = results[i].err
+        equal(results[i].outcome, not err and "canceled" or nil, "outcome")
+        assert(not err or err.kind and err.offer == results[i].offer, "an error's fields")
+      end
+    end,
+  }
+  add {
     name = "workflow.wait",
     most = 40,
     run = function(client)

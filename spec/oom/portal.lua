@@ -7,7 +7,7 @@ local ELSEWHERE = "https://portal.example"
   .. "/api/publishers/contoso/offers/foreign/operations/i"
 
 -- Cancels that a workflow sees to their end need an offer each.
-local WORKFLOWS = 400
+local WORKFLOWS = 2000
 
 local function answer(offer, fault)
   fault.on, fault.offer, fault.times = fault.on or "*", "contoso/" .. offer, -1
