@@ -81,6 +81,7 @@ describe("a release that agrees with itself", function()
     assert.is_true(ok, output)
     assert.equal("", assert_run(([[
       cd %s/copy
+      rm -rf cpp cpp.so # what LuaRocks leaves where it builds
       { echo $released | sed 's|^dist/||'
         { git ls-files | grep -vx $rockspec; basename $released; } |
           sed 's|^|cloud-partner-portal/|'; } | LC_ALL=C sort >build/expected

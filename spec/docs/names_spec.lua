@@ -214,8 +214,9 @@ describe("docs/command.md", function()
 end)
 
 describe("docs/design.md", function()
-  -- By make, and gone with make clean.
-  local MADE = { ["lua_modules/"] = true, ["build/"] = true, ["dist/"] = true }
+  -- By make and LuaRocks, and gone with make clean.
+  local MADE = { ["lua_modules/"] = true, ["build/"] = true, ["dist/"] = true,
+    ["cpp/"] = true }
 
   it("has each folder of the tree in its map", function()
     local map
