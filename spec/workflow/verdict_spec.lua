@@ -201,3 +201,20 @@ describe("whether a publish may start:", function()
     end)
   end
 end)
+
+describe("a location that was refused", function()
+  it("is not asked again under its operation's own name, nor the other way round", function()
+    for _, refused in ipairs { "place", "own" } do
+      local e = { publisher = "contoso", offer = "vm" }
+      local own = options.split(options.CANCEL)
+      pace.begin(e, own, 0)
+      evidence.begin(e, own, 0)
+      STEPS.list(e, 0, "1 running")
+      STEPS.taken(e, 1, e.by_key["1"].location)
+      local target = refused == "own" and e.by_key["1"] or evidence.PLACE
+      evidence.failure(e, target, fake.http(403), 2)
+      assert.is_true(evidence.try(e, e.by_key["1"]).lost)
+      assert.is_true(evidence.try(e, evidence.PLACE).lost)
+    end
+  end)
+end)

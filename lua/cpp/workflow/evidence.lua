@@ -284,6 +284,26 @@ local function is_to_come(e, target, err, asked)
   return err.status == 404 and target ~= evidence.LIST and asked < since + e.lag
 end
 
+-- The 202's location and an operation's own may be one: what else it is asked as.
+local function twin_of(e, target)
+  local named = e.by_key[e.named or ""]
+  if not named or not named.id or id_of(e.place or "") ~= named.id then
+    return nil
+  elseif target == evidence.PLACE then
+    return named
+  end
+  return target == named and evidence.PLACE or nil
+end
+
+-- The service has refused it, and will not be asked for it again.
+local function lose(e, target)
+  local twin = target ~= evidence.LIST and twin_of(e, target)
+  evidence.try(e, target).lost = true
+  if twin then
+    evidence.try(e, twin).lost = true
+  end
+end
+
 --- A look failed.
 ---@param e cpp.workflow.evidence
 ---@param target cpp.workflow.seen|string
@@ -297,7 +317,9 @@ function evidence.failure(e, target, err, asked)
   end
   e.rejected = nil
   try.asked, try.round, try.failed, try.err = asked, e.round, e.round, err
-  try.lost = not fault.is_passing(err) and not is_to_come(e, target, err, asked)
+  if not fault.is_passing(err) and not is_to_come(e, target, err, asked) then
+    lose(e, target)
+  end
   if target == e.wanted and err.status == 404 then
     e.unknown = { err = err, asked = asked }
   end
