@@ -78,13 +78,11 @@ local function renew()
 end
 
 -- Called with what runs before the cancel leaves, which waits for it; then with the
--- accepted cancel and at every change. The 202 may name the cancel's own operation: from
--- then on the id stays as it is.
+-- accepted cancel, which may have no id, and at every change.
 local function note(operation, target)
-  target.accepted = target.accepted or operation.state == "accepted"
   query([[update stops set location = $4, operation = coalesce($5, operation)
     where publisher = $2 and offer = $3 and worker = $1]], me, target.publisher,
-    target.offer, operation.location, not target.accepted and operation.id or nil)
+    target.offer, operation.location, operation.id)
 end
 
 -- What may end otherwise at another time is left to the next one who claims it.

@@ -127,8 +127,9 @@ local function answer_cancel(self)
       ends_at = self.time + self.cancel_seconds,
       ends_as = self.cancelable == false and "failed" or "succeeded" })
   end
+  local location = FORMS[self.form](self, named.id)
   return { state = "accepted", done = false, http_status = 202, changed = true,
-    location = FORMS[self.form](self, named.id) }
+    location = location, id = location and location:match "/offers/[^/]+/operations/([^/?]+)" }
 end
 
 local function find_by_location(self, location)

@@ -226,6 +226,22 @@ describe("workflow.cancel", function()
     assert.equal("canceled", told[#told][1])
   end)
 
+  it("tells with a 202 no id that may be the cancel's own", function()
+    local cases = { { "own", nil, 200 }, { "own", nil, 503 }, { nil, nil, 503 },
+      { nil, "run-1", 200 } }
+    for _, case in ipairs(cases) do
+      local names, id, status = case[1], case[2], case[3]
+      local portal = fake.new { running = true, names = names,
+        faults = { operations = status ~= 200 and { fake.http(status) } or nil } }
+      local told
+      cancel(portal, { on_change = function(operation)
+        told = told or operation.state == "accepted" and { operation.location, operation.id }
+      end })
+      assert.is_string(told[1])
+      assert.equal(id, told[2])
+    end
+  end)
+
   it("gives the look before one try only", function()
     local portal = fake.new { running = true,
       faults = { operations = { fake.http(503) } } }
