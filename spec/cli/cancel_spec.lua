@@ -216,6 +216,20 @@ describe("cloudpartner cancel", function()
     assert.matches("contoso/paced: the service asks to wait 5m00s\n", result.err)
   end)
 
+  it("says why nobody could tell whether another one runs, as JSON too", function()
+    service.portal:set("*", { faults = {
+      { on = "operations", status = 503, times = -1 } } })
+    offer("untold", { id = RAN })
+    local result = run("cancel contoso/untold/" .. RAN .. QUICK)
+    assert.matches("is not known: the operations list cannot be read", result.out)
+    offer("untold-json", { id = RAN })
+    result = run("cancel contoso/untold-json/" .. RAN .. " --json" .. QUICK)
+    local told = objects(result.out, "result")[1]
+    assert.same({ 8, "canceled" }, { result.status, told.outcome })
+    assert.is_nil(told.may_publish)
+    assert.matches("^the operations list cannot be read: HTTP 503", told.trouble)
+  end)
+
   it("prints results alone with --quiet", function()
     offer "quiet-1"
     offer("quiet-2", { foreign = true })

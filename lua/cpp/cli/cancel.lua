@@ -204,7 +204,7 @@ local function print_json(self, target, result)
     state = not operation and result.outcome == "accepted" and "accepted" or nil,
     location = operation and (result.location or operation.location),
     may_publish = result.may_publish, running = result.running and result.running.id,
-    cancel = result.cancel, problems = problems_of(result), error = result.err })))
+    trouble = result.trouble, cancel = result.cancel, problems = problems_of(result), error = result.err })))
 end
 
 local function complain(self, target, err)

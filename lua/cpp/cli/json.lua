@@ -6,8 +6,8 @@ local text = require "cpp.text"
 local json = {}
 
 local ORDER = { "event", "time", "publisher", "offer", "outcome", "state", "progress",
-  "kind", "operation", "location", "changed_time", "may_publish", "running", "cancel",
-  "steps", "problems", "curl", "source", "tenant", "application", "user", "object_id",
+  "kind", "operation", "location", "changed_time", "may_publish", "running", "trouble",
+  "cancel", "steps", "problems", "curl", "source", "tenant", "application", "user", "object_id",
   "audience", "expires", "error" }
 
 -- Objects within.
