@@ -281,6 +281,7 @@ enum verdict origin_check(const char *origin);
 enum verdict origin_parse(const char *text, struct buffer *origin);
 enum verdict origin_set(CURLU *url, const char *origin);
 enum verdict origin_check_proxy(const char *text);
+const char *origin_ambient_proxy(void);
 
 /* ---- location.c ---------------------------------------------------------- */
 

@@ -153,8 +153,9 @@ enum verdict origin_set(CURLU *url, const char *origin) {
 
 /* ---- a proxy ---- */
 
+/* "socks", which desktops write into all_proxy, is socks4 to libcurl. */
 static bool is_proxy_scheme(const char *scheme) {
-  static const char *const schemes[] = {"http",    "https",  "socks4",
+  static const char *const schemes[] = {"http",    "https",  "socks",  "socks4",
                                         "socks4a", "socks5", "socks5h"};
   for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
     if (strcmp(schemes[i], scheme) == 0)
@@ -229,4 +230,27 @@ enum verdict origin_check_proxy(const char *text) {
     verdict = check_proxy_parts(url);
   curl_url_cleanup(url);
   return verdict;
+}
+
+/* The proxy that the environment names for https, by libcurl's rules; "": none.
+ * In place of what is no proxy's URL stands one that libcurl refuses aloud: it
+ * would go past a proxy whose login it cannot decode, and through another where
+ * a password holds a slash. Hosts of no_proxy need neither. NULL: out of
+ * memory. */
+const char *origin_ambient_proxy(void) {
+  static const char *const variables[] = {"https_proxy", "HTTPS_PROXY",
+                                          "all_proxy", "ALL_PROXY"};
+  const char *text = NULL;
+  enum verdict verdict;
+  for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+    text = getenv(variables[i]);
+    if (text && *text)
+      break;
+  }
+  if (!text || !*text)
+    return "";
+  verdict = origin_check_proxy(text);
+  if (verdict == VERDICT_NO_MEMORY)
+    return NULL;
+  return verdict == VERDICT_OK ? text : "no-proxy://none";
 }

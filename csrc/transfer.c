@@ -109,6 +109,15 @@ static bool set_proxy(struct transfer *t, const struct settings *s,
   return !s->proxy || (SET(PROXY, s->proxy) && SET(NOPROXY, ""));
 }
 
+/* That of the environment is read for each exchange, as libcurl itself does. */
+static bool set_ambient_proxy(struct transfer *t, const struct settings *s) {
+  const char *proxy;
+  if (t->plain || s->proxy)
+    return true;
+  proxy = origin_ambient_proxy();
+  return proxy && SET(PROXY, proxy);
+}
+
 bool transfer_has_http2(void) {
   return curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_HTTP2;
 }
@@ -405,7 +414,8 @@ static const char *target_of(const struct transfer *t) {
 bool transfer_prepare(struct transfer *t, const struct settings *s) {
   t->error[0] = '\0';
   if (answer_reserve(&t->answer) &&
-      configure(t, s, origin_is_plain(t->text.data)) && set_method(t) &&
+      configure(t, s, origin_is_plain(t->text.data)) &&
+      set_ambient_proxy(t, s) && set_method(t) &&
       transfer_set_apart(t, is_apart(t, s)) &&
       SET(REQUEST_TARGET, target_of(t)) && SET(HTTPHEADER, transfer_headers(t)))
     return true;

@@ -105,6 +105,7 @@ describe("wrong use:", function()
     end
 
     for _, value in ipairs { "", "h", "h:3128", "http://h:3128/", "HTTPS://h", "socks5h://[::1]:1",
+      "socks://h:1",
       "http://u:100%@h:1", "http://u:a%20b%7F@h:1",
       "http://user:p%40ss%2F@h:1", "user:s3'cr3t@h", "http://user@h" } do
       it("but may be a proxy: " .. value, function()

@@ -338,16 +338,47 @@ describe("settings:", function()
       assert.equal("proxy_refused", run(secure, environment, options)) -- no_proxy is not about this
     end)
 
+    -- The code of the error, and whether it may pass; or the state.
+    local function with_bad_proxy(proxy, excluded)
+      local environment = with_proxy(secure, proxy)
+      environment.no_proxy = excluded
+      return child.output(([[
+        local client = require "cpp".client()
+        local operation, err = client:poll(%q)
+        print(operation and operation.state or err.code .. " " .. tostring(err.retryable))]])
+        :format(secure.location), environment)
+    end
+
+    -- libcurl would go past the first three, and through a host named "u" for the fourth.
     it("names a proxy that is none, which does not pass", function()
-      for _, proxy in ipairs { '"http://127.0.0.1:1"', "foo://127.0.0.1:1",
-        "http://127.0.0.1:99999" } do
-        local fields = "%q"
-        assert.equal("invalid_proxy false",
-          child.output(([[
-            local client = require "cpp".client()
-            local _, err = client:poll(%s)
-            print(err.code, err.retryable)]]):format(fields:format(secure.location)),
-            with_proxy(secure, proxy)):gsub("%s+", " "):match "^(.-) ?$")
+      local host = here.endpoint:match "//(.*)"
+      for _, proxy in ipairs { "http://us%00er:pw@" .. host, "user:p%1fw@" .. host,
+        "socks5h://:%0a@" .. host, "http://u:12/3@" .. host, '"http://127.0.0.1:1"',
+        "foo://127.0.0.1:1", "http://127.0.0.1:99999" } do
+        assert.equal("invalid_proxy false", with_bad_proxy(proxy))
+        assert.equal("canceled", with_bad_proxy(proxy, "localhost"))
+      end
+    end)
+
+    it("names a proxy in libcurl's own way", function()
+      local host = here.endpoint:match "//(.*)"
+      for _, proxy in ipairs { host, "socks://" .. host, "HTTP://u%zz:p%7f@" .. host .. "/" } do
+        assert.equal("proxy_refused false", with_bad_proxy(proxy))
+      end
+    end)
+
+    -- Each of them comes before those that are set already.
+    it("names the proxy for https by these variables", function()
+      local environment = { CPP_ENDPOINT = secure.endpoint, CPP_TOKEN = secure.token,
+        SSL_CERT_FILE = secure.ca_file, http_proxy = "foo://x", HTTP_PROXY = "foo://x" }
+      local before = "canceled"
+      for _, name in ipairs { "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy" } do
+        for _, case in ipairs { { "", before }, { "foo://x", "invalid_proxy" },
+          { here.endpoint, "proxy_refused" } } do
+          environment[name] = case[1]
+          assert.equal(case[2], run(secure, environment))
+        end
+        before = "proxy_refused"
       end
     end)
 
