@@ -117,24 +117,39 @@ describe("a proxy", function()
     end)
 
     -- Makes a call on a connection that has served and now breaks. libcurl begins it again
-    -- on a new one, and what the proxy says to that is no answer of the portal's.
-    local function breaks(version, method, ...)
+    -- on a new one, and what the proxy says to that, with this status, is no answer of the
+    -- portal's.
+    local function breaks(status, version, method, ...)
       client = here:client { proxy = proxy.url, http_version = version, timeout = 20 }
       assert(client:poll(here.location))
-      proxy:cut()
+      proxy:cut(status)
       local result, err = client[method](client, ...)
       assert.is_nil(result)
-      assert.same({ "transport", true, true }, { err.kind, err.sent, err.retryable })
-      assert.same({}, { err.status, err.request_id, err.retry_after })
+      assert.same({ "transport", true }, { err.kind, err.sent })
       return err
     end
 
     it("loses a cancel, and says nothing of the portal's", function()
-      assert.equal("connection_lost", breaks(nil, "cancel", "contoso", "vm").code)
+      local err = breaks(nil, nil, "cancel", "contoso", "vm")
+      assert.same({ "connection_lost", true }, { err.code, err.retryable })
+      assert.same({}, { err.status, err.request_id, err.retry_after })
     end)
 
     it("loses a poll, and says nothing of the portal's", function()
-      breaks("1.1", "poll", here.location)
+      local err = breaks(nil, "1.1", "poll", here.location)
+      assert.is_true(err.retryable)
+      assert.same({}, { err.status, err.request_id, err.retry_after })
+    end)
+
+    -- The portal may have had it on the connection that broke.
+    it("and refuses another: the poll counts as sent", function()
+      local err = breaks("407 Sign in", "1.1", "poll", here.location)
+      assert.same({ "proxy_refused", 407, false }, { err.code, err.status, err.retryable })
+    end)
+
+    it("and is busy: the poll counts as sent", function()
+      local err = breaks("503 Busy", "1.1", "poll", here.location)
+      assert.same({ "proxy_refused", 503, true }, { err.code, err.status, err.retryable })
     end)
   end)
 end)

@@ -5,12 +5,12 @@ local shell = require "cpp.emulator.shell"
 local tunnel = {}
 tunnel.__index = tunnel
 
--- Reads lines: "cut" has the next bytes of a client reset its connection, and every tunnel
--- from then on end as soon as it is agreed to.
+-- Reads a status: the next bytes of a client reset its connection, and every tunnel from
+-- then on ends as soon as it has had that answer.
 local SCRIPT = [[
 local uv = require "luv"
-local AGREED = "HTTP/1.1 200 Established\r\nRetry-After: 99\r\nx-ms-request-id: proxy\r\n\r\n"
-local server, input, cut = uv.new_tcp(), uv.new_pipe(), false
+local ANSWER = "HTTP/1.1 %s\r\nRetry-After: 99\r\nx-ms-request-id: proxy\r\n\r\n"
+local server, input, cut = uv.new_tcp(), uv.new_pipe(), nil
 
 local function close(...)
   for _, socket in ipairs { ... } do
@@ -37,7 +37,7 @@ local function join(client, port)
   local service = uv.new_tcp()
   service:connect("127.0.0.1", port, function(problem)
     assert(not problem, problem)
-    client:write(AGREED)
+    client:write(ANSWER:format "200 Established")
     pass(client, service, true)
     pass(service, client)
   end)
@@ -54,7 +54,7 @@ server:listen(8, function()
       close(client)
     elseif port and cut then
       client:read_stop()
-      client:write(AGREED, function() close(client) end)
+      client:write(ANSWER:format(cut), function() close(client) end)
     elseif port then
       client:read_stop()
       join(client, tonumber(port))
@@ -66,7 +66,7 @@ input:read_start(function(_, line)
   if not line then
     os.exit(true)
   end
-  cut = true
+  cut = line:match "[^\n]+"
   print "cut"
 end)
 io.stdout:setvbuf "line"
@@ -88,8 +88,9 @@ function tunnel.start()
 end
 
 --- From now on, what a client sends resets its connection, and no tunnel holds.
-function tunnel:cut()
-  self.input:write "cut\n"
+---@param status string|nil  "407 …": it is refused; else agreed to, and ended
+function tunnel:cut(status)
+  self.input:write(status or "200 Established", "\n")
   self.input:flush()
   assert(self.output:read "l" == "cut")
 end
