@@ -1,6 +1,8 @@
 --- What an exchange's error means: whether it may pass, and what it says of the
 -- request.
 
+local options = require "cpp.workflow.options"
+
 local fault = {}
 
 --- Whether the same question may be answered later. What the service refused
@@ -38,11 +40,8 @@ function fault.complete(err)
   if err and err.kind and err.code and err.message then
     return err
   end
-  local complete = { kind = "protocol", code = "unknown", message = "no message" }
-  for name, value in pairs(err or {}) do
-    complete[name] = value
-  end
-  return complete
+  local least = { kind = "protocol", code = "unknown", message = "no message" }
+  return options.merge(least, err or {})
 end
 
 --- One line for a message; a stand-in for a client may give a plain table.
@@ -52,36 +51,20 @@ function fault.text(err)
   return getmetatable(err) and tostring(err) or tostring(err.message or err.code)
 end
 
---- Whether a location leads nowhere, or where the token must not go.
----@param err cpp.error|table
----@return boolean
-function fault.is_lost(err)
-  return err.kind == "origin" or err.code == "no_location" or err.status == 404
-end
-
--- The request provably never left.
-local function is_unsent(err)
-  return err.sent == false or err.kind == "credential" or err.kind == "origin"
-end
-
--- The service said no. 408 and 5xx may come from a gateway that gave up on a
--- service that went on.
-local function is_refused(err)
-  local status = err.status
-  return status ~= nil and status >= 300 and status < 500 and status ~= 408
-end
-
 --- What became of a cancel that was answered with an error. A 202 cut in its body
---- is accepted.
+--- is accepted; 408 and 5xx may come from a gateway that gave up on a service that
+--- went on.
 ---@param err cpp.error|table
 ---@return "not_sent"|"refused"|"accepted"|"unknown"
 function fault.fate(err)
-  if is_unsent(err) then
+  local status = err.status or 0
+  if err.sent == false or err.kind == "credential" or err.kind == "origin" then
     return "not_sent"
-  elseif err.status == 202 then
+  elseif status == 202 then
     return "accepted"
   end
-  return is_refused(err) and "refused" or "unknown"
+  local is_refused = status >= 300 and status < 500 and status ~= 408
+  return is_refused and "refused" or "unknown"
 end
 
 return fault

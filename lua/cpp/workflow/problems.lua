@@ -2,6 +2,7 @@
 -- server wrote: nothing of it may reach a terminal as it is.
 
 local text = require "cpp.text"
+local words = require "cpp.workflow.words"
 
 local ENTITIES = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'", nbsp = " " }
 
@@ -9,23 +10,20 @@ local ENTITIES = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'", nbsp =
 local BREAKS = { br = true, p = true, div = true, li = true, tr = true, td = true,
   ul = true, ol = true, h1 = true, h2 = true, h3 = true }
 
--- In a Turkish locale `lower` leaves an I as it is. What is no tag stays.
-local function gap(inner)
-  local name = inner:match "^/?(%a%w*)"
-  return name and (BREAKS[name:lower():gsub("I", "i")] and " " or "")
-end
-
 -- With longer ones no character begins.
 local LONGEST = 8
 
-local function character(code)
-  local good = code and code <= 0x10FFFF and not (code >= 0xD800 and code <= 0xDFFF)
-  return good and utf8.char(code) or ""
+-- What is no tag stays.
+local function gap(inner)
+  local name = inner:match "^/?(%a%w*)"
+  return name and (BREAKS[words.fold(name)] and " " or "")
 end
 
 local function numeric_entity(hex, digits)
   digits = digits:gsub("^0+", "0")
-  return #digits <= LONGEST and character(tonumber(digits, hex == "" and 10 or 16)) or ""
+  local code = #digits <= LONGEST and tonumber(digits, hex == "" and 10 or 16)
+  local good = code and code <= 0x10FFFF and (code < 0xD800 or code > 0xDFFF)
+  return good and utf8.char(code) or ""
 end
 
 local function decode_entities(html)
@@ -33,18 +31,10 @@ local function decode_entities(html)
   return (html:gsub("&(%a+);", ENTITIES))
 end
 
--- By hand: a pattern would look for the end of each one that has none.
+-- Up to the last end: behind it the pattern would look for one from each beginning.
 local function remove_comments(html)
-  local parts, at = {}, 1
-  local from = html:find("<!--", at, true)
-  local to = from and html:find("-->", from + 4, true)
-  while to do
-    parts[#parts + 1] = html:sub(at, from - 1)
-    at = to + 3
-    from = html:find("<!--", at, true)
-    to = from and html:find("-->", from + 4, true)
-  end
-  return table.concat(parts) .. html:sub(at)
+  local head, tail = html:match "^(.*%-%->)(.*)$"
+  return head and head:gsub("<!%-%-.-%-%->", "") .. tail or html
 end
 
 local function plain(html)
@@ -62,16 +52,23 @@ end
 
 -- A message without a level is shown: better one too many.
 local function is_error(message)
-  local level = type(message) == "table" and message.level
-  return type(level) ~= "string" or level:lower() == "error"
+  local level = type(message) == "table" and words.fold(message.level)
+  return not level or level == "error"
 end
 
-local function add(found, messages, step)
-  for _, message in ipairs(type(messages) == "table" and messages or {}) do
-    local shown = is_error(message) and text_of(message) or ""
-    if shown ~= "" then
-      found[#found + 1] = { step = step, text = shown }
-    end
+local function add(found, shown, step)
+  if shown ~= "" then
+    found[#found + 1] = { step = step, text = shown }
+  end
+end
+
+local function each(array)
+  return ipairs(type(array) == "table" and array or {})
+end
+
+local function add_messages(found, messages, step)
+  for _, message in each(messages) do
+    add(found, is_error(message) and text_of(message) or "", step)
   end
 end
 
@@ -80,43 +77,28 @@ local function name_of(step)
   return type(name) == "string" and plain(name) or nil
 end
 
-local function add_text(found, ...)
-  local parts = {}
-  for _, part in ipairs { ... } do
-    parts[#parts + 1] = part ~= "" and part or nil
-  end
-  if #parts > 0 then
-    found[#found + 1] = { text = table.concat(parts, ": ") }
-  end
-end
-
 -- The reason of a failure may stand at the top of the document alone.
 local function add_reason(found, operation)
-  local document = operation.document
-  document = type(document) == "table" and (document[1] or document)
-  if type(document) ~= "table" then
-    return
-  end
+  local document = words.document(operation)
   local reason = document.error
-  if type(reason) == "table" then
-    add_text(found, text_of(reason.code), text_of(reason.message))
-  else
-    add_text(found, text_of(reason))
-  end
+  reason = type(reason) == "table" and reason or { message = reason }
+  local code, message = text_of(reason.code), text_of(reason.message)
+  local joint = code ~= "" and message ~= "" and ": " or ""
+  add(found, code .. joint .. message)
   if operation.state == "failed" then
-    add_text(found, text_of(document.message))
+    add(found, text_of(document.message))
   end
 end
 
 --- @param operation table
 return function(operation)
   local found = {}
-  for _, step in ipairs(type(operation.steps) == "table" and operation.steps or {}) do
+  for _, step in each(operation.steps) do
     if type(step) == "table" then
-      add(found, step.messages, name_of(step))
+      add_messages(found, step.messages, name_of(step))
     end
   end
-  add(found, operation.messages)
+  add_messages(found, operation.messages)
   add_reason(found, operation)
   return found
 end

@@ -3,34 +3,33 @@
 local words = {}
 
 -- ASCII alone: `lower` follows the locale, and a Turkish one leaves an I.
-local LOWER = {}
-for byte = ("A"):byte(), ("Z"):byte() do
-  LOWER[string.char(byte)] = string.char(byte + 32)
+local function lower(letter)
+  return string.char(letter:byte() + 32)
 end
 
 --- A word without case, spaces, `-` and `_`; nil for what is none.
 ---@param word any
 ---@return string|nil
 function words.fold(word)
-  if type(word) ~= "string" then
-    return nil
-  end
-  local folded = word:gsub("[%s_-]", ""):gsub("[A-Z]", LOWER)
-  return folded ~= "" and folded or nil
+  local folded = type(word) == "string" and word:gsub("[%s_-]", ""):gsub("[A-Z]", lower)
+  return folded and folded ~= "" and folded or nil
 end
 
---- The folded word of a field of an operation's document, which may be an array
--- of one.
+--- An operation's document, which may be an array of one; without any, an empty one.
 ---@param operation table
----@param name string
----@return string|nil
-function words.of(operation, name)
+---@return table
+function words.document(operation)
   local document = operation.document
   if type(document) ~= "table" then
-    return nil
+    return {}
   end
-  local first = document[1]
-  return words.fold((type(first) == "table" and first or document)[name])
+  return type(document[1]) == "table" and document[1] or document
+end
+
+--- The folded word of a field of that document.
+---@return string|nil
+function words.of(operation, name)
+  return words.fold(words.document(operation)[name])
 end
 
 --- Whether a `submissionType` is that of a cancel's own operation.
