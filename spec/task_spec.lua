@@ -298,35 +298,6 @@ describe("where a task cannot yield", function()
   end)
 end)
 
-describe("what comes and goes", function()
-  local bag = require "cpp.task.bag"
-
-  it("leaves no empty slots behind", function()
-    local one = bag.new()
-    for i = 1, 100000 do
-      one:add(i + 0.5, true)
-    end
-    for i = 1, 99990 do
-      assert.is_true(one:take(i + 0.5))
-    end
-    collectgarbage()
-    local before = collectgarbage "count"
-    one.items = nil
-    collectgarbage()
-    assert.is_true(before - collectgarbage "count" < 20)
-    assert.equal(10, one.count)
-  end)
-
-  it("is told whether anything is left", function()
-    local one = bag.new()
-    assert.is_false(one:any())
-    one:add(1, "value")
-    assert.is_true(one:any())
-    assert.same({ "value", nil }, { one:take(1), one:take(1) })
-    assert.is_false(one:any())
-  end)
-end)
-
 describe("outside of a run", function()
   for _, name in ipairs { "spawn", "sleep", "map", "park" } do
     it("task." .. name .. " raises", function()

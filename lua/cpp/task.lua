@@ -58,19 +58,15 @@ function task.spawn(fn, ...)
   current "task.spawn":launch(fn, ...)
 end
 
-local function check_seconds(seconds)
-  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
-    error("task.sleep: seconds must be a number from 0", 3)
-  end
-end
-
 --- Lets the other tasks go on for a time. When the client closes it ends early.
 ---@param seconds number
 ---@return true|nil
 ---@return cpp.error|nil err  of kind `closed`
 function task.sleep(seconds)
   local run = current "task.sleep"
-  check_seconds(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
+    error("task.sleep: seconds must be a number from 0", 2)
+  end
   run:sleep(seconds)
   if run:is_closed() then
     return nil, cpp.error { kind = "closed", code = "closed",
@@ -107,12 +103,12 @@ end
 
 -- What one call of fn gave: into the results, or why not, into the errors.
 local function collect(map, i, good, value, reason)
-  if not good then
-    map.errors[i] = value == nil and "nil" or value
-  elseif value == nil then
+  if good and value ~= nil then
+    map.results[i] = value
+  elseif good then
     map.errors[i] = reason
   else
-    map.results[i] = value
+    map.errors[i] = value == nil and "nil" or value
   end
 end
 
@@ -122,28 +118,25 @@ local Worker = {}
 local function work(map)
   local worker <close> = setmetatable({ map = map }, Worker)
   while map.last < #map.list do
-    map.last = map.last + 1
-    worker.at = map.last
-    collect(map, worker.at, xpcall(map.fn, traceback, map.list[worker.at], worker.at))
+    local i = map.last + 1
+    map.last, worker.at = i, i
+    collect(map, i, xpcall(map.fn, traceback, map.list[i], i))
     worker.at = nil
   end
 end
 
--- One that somebody closed in the middle leaves its work to another.
+-- One that somebody closed in the middle leaves its place to another.
 function Worker:__close()
-  local map = self.map
+  local map, run = self.map, self.map.run
   if self.at then
     map.errors[self.at] = "the task was closed"
+  else
+    map.workers = map.workers - 1
   end
-  if map.run.over then
-    return
-  elseif map.last < #map.list then
-    map.run:launch(work, map)
-    return
-  end
-  map.workers = map.workers - 1
-  if map.workers == 0 then
-    map.run:wake(map.caller)
+  if self.at and not run.over then
+    run:launch(work, map)
+  elseif map.workers == 0 and not run.over then
+    run:wake(map.caller)
   end
 end
 

@@ -21,15 +21,12 @@ end
 function queue:pop()
   local first = self.first
   local value = self[first]
-  if value == nil then
-    return nil
-  end
-  self[first] = nil
-  if first == self.last then
+  if first >= self.last then
     self.first, self.last = 1, 0
   else
     self.first = first + 1
   end
+  self[first] = nil
   return value
 end
 

@@ -1,7 +1,6 @@
 --- One run of tasks on one client: who is ready, who waits for what, and how time
 -- passes meanwhile.
 
-local bag = require "cpp.task.bag"
 local is_closed = require "cpp.task.closed"
 local queue = require "cpp.task.queue"
 local timers = require "cpp.task.timers"
@@ -20,7 +19,7 @@ local LONG, BLIND = 3600, 1
 local run_of = setmetatable({}, { __mode = "k" })
 local run_on = setmetatable({}, { __mode = "k" })
 
-local Run = { __name = "cpp.task.run" }
+local Run = {}
 Run.__index = Run
 
 --- The run that a coroutine is a task of, or nil.
@@ -35,24 +34,23 @@ end
 
 -- ---- tasks ----
 
--- With arguments, fn needs a function around it that holds them.
-local function bind(fn, ...)
-  if select("#", ...) == 0 then
-    return fn
-  end
-  local args = table.pack(...)
-  return function()
-    return fn(table.unpack(args, 1, args.n))
-  end
-end
-
 --- Starts a task: its first turn is to come.
 function Run:launch(fn, ...)
-  local thread = coroutine.create(bind(fn, ...))
-  run_of[thread] = self
-  self.tasks:add(thread, thread)
+  local args = table.pack(...)
+  local thread = coroutine.create(function()
+    return fn(table.unpack(args, 1, args.n))
+  end)
+  run_of[thread], self.tasks[thread] = self, true
+  self.count = self.count + 1
   self.ready:push(thread)
   return thread
+end
+
+-- A task has ended.
+local function drop(self, thread)
+  if self.tasks[thread] then
+    self.tasks[thread], self.count = nil, self.count - 1
+  end
 end
 
 --- Makes a parked task ready. A run that idles in a foreign loop is woken.
@@ -63,22 +61,18 @@ function Run:wake(thread)
   end
 end
 
--- The first error of a task ends the run, and is what it raises: a string with
--- the traceback of its task.
-local function fail(self, thread, message)
-  if type(message) == "string" then
-    message = debug.traceback(thread, message)
-  end
-  self.failure = self.failure or { message }
-end
-
--- Takes what coroutine.resume returned. A task that yields anything else than
--- PARKED only gives the others a turn.
+-- Takes what coroutine.resume returned. The first error of a task ends the run, and
+-- is what it raises: a string with the traceback of its task. A task that yields
+-- anything else than PARKED only gives the others a turn.
 local function settle(self, thread, good, ...)
   if not good then
-    fail(self, thread, ...)
-  elseif coroutine.status(thread) == "dead" then
-    self.tasks:take(thread)
+    local message = ...
+    if type(message) == "string" then
+      message = debug.traceback(thread, message)
+    end
+    self.failure = self.failure or { message }
+  elseif status(thread) == "dead" then
+    drop(self, thread)
     if thread == self.main then
       self.results = table.pack(...)
     end
@@ -92,10 +86,10 @@ end
 local function resume(self, thread)
   if self.driving[thread] then
     self.driving[thread] = nil
-  elseif coroutine.status(thread) == "suspended" then
+  elseif status(thread) == "suspended" then
     settle(self, thread, coroutine.resume(thread))
   else
-    self.tasks:take(thread)
+    drop(self, thread)
   end
 end
 
@@ -117,48 +111,34 @@ function Run:is_closed()
   return is_closed(self.client)
 end
 
-local function is_dead(thread)
-  return status(thread) == "dead"
-end
-
--- When the next task that nobody has closed is due, or nil.
-local function next_time(self)
-  local time, thread = self.timers:next()
-  while thread and is_dead(thread) do
-    self.timers:due(time)
-    time, thread = self.timers:next()
-  end
-  return time
-end
-
--- Seconds until something is due: 0 when a task is ready, nil when only an
--- answer can make one ready.
+-- Seconds until something is due: 0 when a task is ready, nil when no timer runs.
+-- The timer of a task that somebody closed is none.
 local function time_left(self)
   if #self.ready > 0 then
     return 0
   end
-  local time = next_time(self)
+  local time, thread = self.timers:next()
+  while thread and status(thread) == "dead" do
+    self.timers:due(time)
+    time, thread = self.timers:next()
+  end
   return time and math.max(0, time - self.client:now())
 end
 
--- Takes out what belongs to tasks that somebody closed, up to the first other one.
--- Whether there is one.
-local function any_open(threads)
-  local _, one = next(threads.items)
-  if one == nil or not is_dead(one) then
-    return one ~= nil
-  end
-  local closed = {}
-  for key, thread in pairs(threads.items) do
-    if not is_dead(thread) then
-      break
+-- With a request under way the client always wants a step at some time.
+local function is_answer_to_come(self)
+  return self.engine and self.client:timeout() ~= nil
+end
+
+-- Nothing is ready, no timer runs and no answer is to come: what is left are tasks
+-- that somebody closed, or the run is stuck.
+local function forget_closed(self)
+  for thread in pairs(self.tasks) do
+    if status(thread) ~= "dead" then
+      error("every task is parked and none is left to wake them", 0)
     end
-    closed[#closed + 1] = key
   end
-  for _, key in ipairs(closed) do
-    threads:take(key)
-  end
-  return threads:any()
+  self.tasks, self.count = {}, 0
 end
 
 local function wait_in_foreign_loop(self, seconds)
@@ -179,13 +159,12 @@ local function let_time_pass(self, seconds)
 end
 
 local function wake_finished(self)
-  local request = self.client:finished()
-  while request do
-    local thread = self.requests:take(request)
+  for request in self.client.finished, self.client do
+    local thread = self.requests[request]
     if thread then
+      self.requests[request] = nil
       self.ready:push(thread)
     end
-    request = self.client:finished()
   end
 end
 
@@ -197,32 +176,21 @@ local function wake_due(self, now)
   end
 end
 
--- Exchanges in flight end by themselves when the client closes; sleeps do once
--- they are resumed.
-local function wake_sleepers_of_closed(self)
-  if #self.ready == 0 and self:is_closed() then
-    wake_due(self, math.huge)
-  end
-end
-
--- Nothing is ready, no timer runs and no answer is to come.
-local function check_stuck(self)
-  if any_open(self.tasks) then
-    error("every task is parked and none is left to wake them", 0)
-  end
-end
-
 local function idle(self)
   local seconds = time_left(self)
-  if not seconds and not any_open(self.requests) then
-    return check_stuck(self)
+  if not seconds and not is_answer_to_come(self) then
+    return forget_closed(self)
   end
   let_time_pass(self, self:is_closed() and 0 or seconds)
   if self.engine then
     wake_finished(self)
   end
   wake_due(self, self.client:now())
-  wake_sleepers_of_closed(self)
+  -- Exchanges in flight end by themselves when the client closes; sleeps do once
+  -- they are resumed.
+  if #self.ready == 0 and self:is_closed() then
+    wake_due(self, math.huge)
+  end
 end
 
 -- ---- waiting ----
@@ -245,20 +213,20 @@ end
 
 --- Suspends the running task until it is woken.
 function Run:park()
-  if coroutine.isyieldable() then
-    coroutine.yield(PARKED)
+  if isyieldable() then
+    yield(PARKED)
   else
-    drive(self, (coroutine.running()))
+    drive(self, (running()))
   end
 end
 
 --- Suspends the running task for a time, or until the client closes.
 function Run:sleep(seconds)
-  if not coroutine.isyieldable() then
+  if not isyieldable() then
     self.client:sleep(seconds)
   elseif not self:is_closed() then
-    self.timers:add(self.client:now() + seconds, (coroutine.running()))
-    coroutine.yield(PARKED)
+    self.timers:add(self.client:now() + seconds, (running()))
+    yield(PARKED)
   end
 end
 
@@ -270,16 +238,15 @@ local function wait_outside(self, client, seconds, request)
   client:step(seconds or LONG)
 end
 
--- The client's wait function while the run lasts.
+-- The client's wait function while the run lasts. It is called only where a task
+-- can yield.
 local function wait_function(self)
   return function(client, seconds, request)
     local thread = running()
     if run_of[thread] ~= self then
       return wait_outside(self, client, seconds, request)
-    elseif not isyieldable() then
-      return client:step(seconds or LONG)
     elseif request then
-      self.requests:add(request, thread)
+      self.requests[request] = thread
     else
       self.timers:add(client:now() + (seconds or 0), thread)
     end
@@ -292,9 +259,9 @@ end
 --- Takes the client over until the run is closed.
 function Run.new(client)
   local self = setmetatable({
-    client = client, tasks = bag.new(), ready = queue.new(), timers = timers.new(),
-    requests = bag.new "k", driving = {}, engine = client.wait ~= nil,
-    results = { n = 0 },
+    client = client, tasks = {}, count = 0, ready = queue.new(), timers = timers.new(),
+    requests = setmetatable({}, { __mode = "k" }), driving = {},
+    engine = client.wait ~= nil, results = { n = 0 },
   }, Run)
   if self.engine then
     self.blind = client:wait() and not client:pollfd()
@@ -307,9 +274,9 @@ end
 --- Gives every task its turns until all have ended or one has failed.
 ---@return any ...  the results of the task `main`
 function Run:loop()
-  while self.tasks:any() and not self.failure do
+  while self.count > 0 and not self.failure do
     turn(self)
-    if self.tasks:any() and not self.failure then
+    if self.count > 0 and not self.failure then
       idle(self)
     end
   end
@@ -319,24 +286,19 @@ function Run:loop()
   return table.unpack(self.results, 1, self.results.n)
 end
 
--- A coroutine.close that failed means that a __close metamethod did.
-local function close_task(thread)
-  local good, message = coroutine.close(thread)
-  if not good then
-    warn("cpp.task: ", tostring(message))
-  end
-end
-
--- Gives the client back before the tasks close: what their to-be-closed
--- variables still ask of the client cannot yield any more.
+-- Gives the client back before the tasks close: what their to-be-closed variables
+-- still ask of the client cannot yield any more.
 function Run:__close()
   if self.engine then
     self.client:wait(self.previous)
   end
   run_on[self.client] = nil
   self.over = true
-  for thread in pairs(self.tasks.items) do
-    close_task(thread)
+  for thread in pairs(self.tasks) do
+    local good, message = coroutine.close(thread)
+    if not good then -- a __close metamethod failed
+      warn("cpp.task: ", tostring(message))
+    end
   end
 end
 

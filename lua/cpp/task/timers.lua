@@ -10,57 +10,44 @@ function timers.new()
     timers)
 end
 
---- When the next one is due, and its value; or nil.
-function timers:next()
-  return self.times[1], self.values[1]
+local function is_before(self, one, other)
+  local times, turns = self.times, self.turns
+  return times[one] < times[other]
+    or (times[one] == times[other] and turns[one] < turns[other])
 end
 
-local function is_before(self, at, time, turn)
-  local other = self.times[at]
-  return other < time or (other == time and self.turns[at] < turn)
+local function swap(list, one, other)
+  list[one], list[other] = list[other], list[one]
 end
 
-local function set(self, at, time, turn, value)
-  self.times[at], self.turns[at], self.values[at] = time, turn, value
-end
-
-local function move(self, from, to)
-  set(self, to, self.times[from], self.turns[from], self.values[from])
-end
-
-local function sift_up(self, at, time, turn, value)
-  local parent = at // 2
-  while at > 1 and not is_before(self, parent, time, turn) do
-    move(self, parent, at)
-    at, parent = parent, parent // 2
-  end
-  set(self, at, time, turn, value)
-end
-
--- The child of `at` that comes first, or nil.
-local function first_child(self, at)
-  local child = 2 * at
-  if child > self.size then
-    return nil
-  elseif child < self.size
-    and is_before(self, child + 1, self.times[child], self.turns[child]) then
-    return child + 1
-  end
-  return child
-end
-
-local function sift_down(self, time, turn, value)
-  local at, child = 1, first_child(self, 1)
-  while child and is_before(self, child, time, turn) do
-    move(self, child, at)
-    at, child = child, first_child(self, child)
-  end
-  set(self, at, time, turn, value)
+local function exchange(self, one, other)
+  swap(self.times, one, other)
+  swap(self.turns, one, other)
+  swap(self.values, one, other)
 end
 
 function timers:add(time, value)
-  self.size, self.last = self.size + 1, self.last + 1
-  sift_up(self, self.size, time, self.last, value)
+  local at = self.size + 1
+  self.size, self.last = at, self.last + 1
+  self.times[at], self.turns[at], self.values[at] = time, self.last, value
+  while at > 1 and is_before(self, at, at // 2) do
+    exchange(self, at, at // 2)
+    at = at // 2
+  end
+end
+
+-- The one of `at` and its children that comes first.
+local function first_of(self, at)
+  local first = at
+  for child = 2 * at, math.min(2 * at + 1, self.size) do
+    first = is_before(self, child, first) and child or first
+  end
+  return first
+end
+
+--- When the next one is due, and its value; or nil.
+function timers:next()
+  return self.times[1], self.values[1]
 end
 
 --- Takes out a value that is due at `now`; nil when none is.
@@ -69,11 +56,13 @@ function timers:due(now)
   if size == 0 or self.times[1] > now then
     return nil
   end
-  local time, turn, last = self.times[size], self.turns[size], self.values[size]
-  set(self, size, nil, nil, nil)
+  exchange(self, 1, size)
+  self.times[size], self.turns[size], self.values[size] = nil, nil, nil
   self.size = size - 1
-  if size > 1 then
-    sift_down(self, time, turn, last)
+  local at, first = 1, first_of(self, 1)
+  while first ~= at do
+    exchange(self, at, first)
+    at, first = first, first_of(self, first)
   end
   return value
 end
