@@ -21,18 +21,18 @@ function STEPS.list(e, time, ...)
   for i, text in ipairs { ... } do
     items[i] = item(text)
   end
-  evidence.list(e, items, time, time)
+  evidence.answer(e, e.listing, items, time, time)
 end
 
 function STEPS.broken(e, time, status)
-  evidence.failure(e, evidence.LIST, fake.http(status), time)
+  evidence.failure(e, e.listing, fake.http(status), time)
 end
 
 -- The document of an operation that was seen, or "place".
 local function document(e, time, id, state, word)
   local operation = { state = state, done = DONE[state] or false,
     document = { cancellationRequestState = word } }
-  evidence.document(e, id == "place" and id or e.by_key[id], operation, time, time)
+  evidence.answer(e, id == "place" and e.place or e.by_key[id], operation, time, time)
 end
 STEPS.document = document
 
@@ -66,7 +66,7 @@ local function after(steps, given)
   if what == "end" then
     value = value.outcome or value.code or value.err.code
   elseif what == "look" then
-    value = type(value) == "table" and value.id or value
+    value = (value == e.listing and "list") or (value == e.place and "place") or value.id
   end
   return what .. (type(value) == "string" and " " .. value or ""), e
 end
@@ -204,17 +204,21 @@ end)
 
 describe("a location that was refused", function()
   it("is not asked again under its operation's own name, nor the other way round", function()
-    for _, refused in ipairs { "place", "own" } do
+    for _, refused in ipairs { "own before", "own", "place" } do
       local e = { publisher = "contoso", offer = "vm" }
-      local own = options.split(options.CANCEL)
-      pace.begin(e, own, 0)
-      evidence.begin(e, own, 0)
+      local defaults = options.split(options.CANCEL)
+      pace.begin(e, defaults, 0)
+      evidence.begin(e, defaults, 0)
       STEPS.list(e, 0, "1 running")
-      STEPS.taken(e, 1, e.by_key["1"].location)
-      local target = refused == "own" and e.by_key["1"] or evidence.PLACE
-      evidence.failure(e, target, fake.http(403), 2)
-      assert.is_true(evidence.try(e, e.by_key["1"]).lost)
-      assert.is_true(evidence.try(e, evidence.PLACE).lost)
+      local own = e.by_key["1"]
+      if refused == "own before" then
+        evidence.failure(e, own, fake.http(403), 0)
+      end
+      STEPS.taken(e, 1, own.location)
+      if refused ~= "own before" then
+        evidence.failure(e, refused == "own" and own or e.place, fake.http(403), 2)
+      end
+      assert.same({ refused, true, true }, { refused, own.lost, e.place.lost })
     end
   end)
 end)

@@ -58,15 +58,14 @@ local function fields_of(self, seen)
   return {
     publisher = self.publisher, offer = self.offer, cancel = self.cancel,
     operation = view, location = seen and seen.location or view and view.location
-      or self.place, polls = self.polls,
+      or self.place and self.place.location, polls = self.polls,
   }
 end
 
 -- Why it is not known whether a publish may start.
 local function trouble_of(self, seen)
-  local list = self.tries.list
-  if list and list.failed then
-    return "the operations list cannot be read: " .. fault.text(list.err)
+  if self.listing.err then
+    return "the operations list cannot be read: " .. fault.text(self.listing.err)
   elseif verdict.is_vague(self, seen) then
     return "the operations list shows something that is not done, and not what it is"
   end

@@ -9,18 +9,12 @@ local verdict = require "cpp.workflow.verdict"
 
 local run = {}
 
----@class cpp.workflow.cancel: cpp.workflow.evidence, cpp.workflow.job
----@field on_change cpp.workflow.on_change|nil
----@field no_wait boolean
----@field target table  what on_change is told of
----@field told table<cpp.workflow.seen, integer>  which news were told
-
 --- A cancel begins now.
 ---@param client table
 ---@param target table  publisher and offer
 ---@param own table  from options.split
 ---@param calls table
----@return cpp.workflow.cancel
+---@return table self  to be followed
 function run.new(client, target, own, calls)
   local self = { publisher = target.publisher, offer = target.offer, target = target,
     on_change = own.on_change, no_wait = own.no_wait, told = {}, polls = {} }
@@ -41,23 +35,14 @@ local function call_back(self, operation)
   self.on_change(operation, self.target)
 end
 
--- Once for each operation before the POST, so that a script can write its id down,
--- and after it whenever something changed.
-local function is_news(self, seen)
-  local told = self.told[seen]
-  return told == nil or (self.sent ~= nil and told ~= seen.news)
-end
-
--- Nothing comes between a look and the POST that it allows: what changed is told
--- after that.
-local function is_repeated_next(self)
-  return self.sent ~= nil and verdict.next(self, self.client:now()) == "post"
-end
-
--- Time passes with that: before the POST the look is made anew.
+-- What is told before the POST, once for each operation, a script can write down: that
+-- takes time, and the look is made anew. After it a change is told; but nothing comes
+-- between a look and the POST that it allows.
 local function tell(self)
   local seen = self.on_change and verdict.focus(self)
-  if not seen or not is_news(self, seen) or is_repeated_next(self) then
+  local told = seen and self.told[seen]
+  if not seen or told == seen.news or (told and not self.sent)
+    or (self.sent and verdict.next(self, self.client:now()) == "post") then
     return
   end
   self.told[seen] = seen.news
@@ -73,8 +58,7 @@ end
 local function tell_accepted(self, answer, err)
   local operation = answer or { state = "accepted", done = false, changed = true,
     http_status = err.status, location = err.location }
-  local named = self.by_key[self.named or ""]
-  operation.id = named and named.before and named.id or nil
+  operation.id = self.named and self.named.before and self.named.id or nil
   operation.publisher = operation.publisher or self.publisher
   operation.offer = operation.offer or self.offer
   call_back(self, operation)
@@ -82,27 +66,21 @@ end
 
 -- ---- steps ----
 
--- The operation as last answered, for an answer that did not change is not decoded.
-local function where(self, target)
-  local answer = evidence.try(self, target).answer
-  return answer or (target == evidence.PLACE and self.place) or target.location
-end
+local STEPS = {}
 
-local function look(self, target)
-  local is_list = target == evidence.LIST
-  local answer, err, asked, answered = exchange.ask(self,
-    is_list and "operations" or "poll", not is_list and where(self, target) or nil)
+-- An operation is asked for as last answered: what did not change is not decoded.
+function STEPS.look(self, target)
+  local method = target == self.listing and "operations" or "poll"
+  local answer, err, asked, answered = exchange.ask(self, method,
+    target.answer or target.location)
   if err then
     return evidence.failure(self, target, err, asked)
-  elseif is_list then
-    evidence.list(self, answer, asked, answered)
-  else
-    evidence.document(self, target, answer, asked, answered)
   end
+  evidence.answer(self, target, answer, asked, answered)
   tell(self)
 end
 
-local function post(self, start_by)
+function STEPS.post(self, start_by)
   local answer, err, asked, answered = exchange.ask(self, "cancel", nil, start_by)
   evidence.post(self, answer, err, asked, answered)
   if self.batch then
@@ -113,17 +91,13 @@ local function post(self, start_by)
   end
 end
 
-local function pause(self, aim)
+function STEPS.pause(self, aim)
   exchange.pause(self, aim)
   evidence.rest(self)
 end
 
-local STEPS = { look = look, post = post, pause = pause }
-
--- ---- slots of a batch ----
-
--- A slot is held from the look to its POST; waiting holds none, and what waits asks
--- for one each time. Whether it is had without waiting: else time has passed.
+-- A slot of a batch is held from the look to its POST; waiting holds none, and what
+-- waits asks for one each time. Whether it is had without waiting: else time has passed.
 local function take_slot(self, step)
   local batch = self.batch
   if step == "pause" or step == "end" then
@@ -132,13 +106,12 @@ local function take_slot(self, step)
   elseif step == "look" and self.sent and self.has_used_slot then
     batch:leave(self)
   end
-  local waited = batch:enter(self)
-  self.has_used_slot = not waited
-  return not waited
+  self.has_used_slot = not batch:enter(self)
+  return self.has_used_slot
 end
 
 --- To its end.
----@param self cpp.workflow.cancel
+---@param self table  from run.new
 ---@return cpp.workflow.result|nil result
 ---@return cpp.error|nil err
 function run.follow(self)
