@@ -1,44 +1,40 @@
 --- What was seen of one offer: the operations, the lists, and the POSTs with their
 -- fate. It writes down; `verdict` reads. A record holds, beside its pace:
 --
---   publisher, offer
 --   called, lag     when the workflow began; seconds for which a look may be behind
---   listing, place  what can be looked at: the list; where the 202 said
+--   listing, place  to be looked at: the list; where the 202 said
 --   named, wanted   the operation behind that; the only one that may be canceled
 --   all, by_key     the operations as they were first seen; by id, or location
 --   looks, round    answered looks so far; those between two pauses, or POSTs, are a round
 --   list, late      the newest; the first one asked `lag` after the POST's answer
---   listed, loose   whether some list showed an operation; one that is no cancel's and
---                   has no id
+--   listed, loose   some list showed an operation; one without an id, which is no cancel's
 --   cancel          "not_sent", "refused", "accepted" or "unknown"
---   sent, back      when the first POST that may have arrived was asked; when the last
---                   one was answered, and whether with a 200 (`synced`)
+--   sent, back      when the first POST that may have arrived was asked; when the last one
+--                   was answered, and whether with a 200 (synced)
 --   resting         a POST failed: a pause comes before anything else
 --   enough          the service refused to be sent it once more
---   trouble         the error of the newest exchange; `unclear` the POST's
---   fatal           an error that ends the workflow
+--   trouble         the newest exchange's error; `unclear` the POST's; `fatal` ends it all
 --
--- What can be looked at has an `id` and a `location`, when it was `asked` last and in
--- which `round`, the `err` of that, whether it was refused for good (`lost`), and the
--- newest document there (`answer`). An operation has, once it was seen:
+-- What can be looked at has `id`, `location`; when it was `asked` last, in which `round`,
+-- and the `err` of that; whether it was refused for good (`lost`); its newest `answer`.
+-- An operation has, once it was seen:
 --
---   first, before   the number of the first look that shows it; whether that was before
---                   the first POST that may have arrived
---   ran             when the newest look that shows it running was asked, when that was
---                   answered (`ran_answered`) and in which round (`ran_round`)
+--   first, before   the first look that shows it; whether the POST came after that
+--   ran             when the newest look that shows it running was asked; ran_answered,
+--                   ran_round: answered, and in which round
 --   over, state     when the first look that shows its end was answered; that end;
---                   whether it was before that POST (`ended_before`)
+--                   ended_before: the POST came after that
 --   type            `submissionType`, folded
 --   may, may_round  when the newest document that says canCancel was asked, and in which
---                   round; whether one did before the POST (`offered`)
---   other, taken    when the newest one with another word was answered; whether that
---                   came after canCancel
---   doc             its newest document, wherever it was
---   view, news      what is told of it; how often that has changed
+--                   round; offered: one did before the POST
+--   other, taken    when the newest one with another word was answered; whether that came
+--                   after canCancel
+--   doc, view       the newest document, wherever it was; what is told of it, which has
+--                   changed `news` times
 --
 -- A list has `look` (its number), `asked`, `answered`, `round`; the sets `shown` and
--- `ended`; whether it shows an operation with an id (`any`) and, but for a cancel's, one
--- without (`loose`); and in `open` what is not done: { seen =, runs = }.
+-- `ended`; `any`, `loose`: it shows an operation with an id, and one without, which is no
+-- cancel's; `open`: what is not done, { seen =, runs = }.
 
 local fault = require "cpp.workflow.fault"
 local words = require "cpp.workflow.words"

@@ -63,10 +63,10 @@ local function fields_of(self, seen)
 end
 
 -- Why it is not known whether a publish may start.
-local function trouble_of(self, seen)
+local function trouble_of(self, v)
   if self.listing.err then
     return "the operations list cannot be read: " .. fault.text(self.listing.err)
-  elseif verdict.is_vague(self, seen) then
+  elseif v.is_vague then
     return "the operations list shows something that is not done, and not what it is"
   end
   return "no operations list was seen that was made after the end"
@@ -83,7 +83,7 @@ local function result_of(self, v)
   if v.outcome == "nothing_to_cancel" then
     result.operation, result.location = nil, nil
   elseif v.outcome ~= "accepted" and v.may_publish == nil then
-    result.trouble = trouble_of(self, seen)
+    result.trouble = trouble_of(self, v)
   end
   return result
 end

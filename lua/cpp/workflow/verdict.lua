@@ -10,7 +10,8 @@
 -- A verdict has an `outcome`, the `code` of an error of the workflow's own, or an
 -- exchange's `err`, which ends it; `seen`, the operation that it is about; or `post`:
 -- a POST may go out, and must have begun to leave by `start_by`. In the end also
--- `may_publish`, and `running`, a publish that another would meet.
+-- `may_publish`, and `running`, a publish that another would meet; or what is not done
+-- in the list `is_vague`.
 
 local pace = require "cpp.workflow.pace"
 local targets = require "cpp.workflow.targets"
@@ -21,7 +22,6 @@ local verdict = {}
 local OUTCOMES = { canceled = "canceled", succeeded = "too_late", failed = "failed" }
 -- Seconds for which a look allows the POST that it is a condition of.
 local FRESH = 5
-local NOTHING = {}
 
 -- ---- which operation the cancel may have hit ----
 
@@ -46,8 +46,7 @@ local function is_certainly_hit(e, seen)
   elseif seen == named(e) then
     return true
   end
-  local still_ran = seen.ran ~= nil and seen.ran >= e.back + e.lag
-  return seen.before and seen.ran ~= nil and (seen.taken or still_ran)
+  return seen.before and seen.ran and (seen.taken or seen.ran >= e.back + e.lag)
 end
 
 -- By the late list: it began later, or a run would be in there.
@@ -230,8 +229,8 @@ end
 -- ---- whether a publish may start ----
 
 -- When the end was seen, or that there was nothing to cancel.
-local function end_time(e, seen)
-  return seen and seen.over or e.late.answered
+local function end_time(e, v)
+  return v.seen and v.seen.over or e.late.answered
 end
 
 -- Whether the newest list was made when that operation had ended.
@@ -257,19 +256,22 @@ local function others(list)
   return running, is_vague
 end
 
--- true, false, or nil where it is not known; what runs; whether that is the last word:
--- the document of what runs may know better, and a list may come in time.
-local function publishable(e, seen)
-  local list, listing = e.list, e.listing
-  if list and list.round == e.round and can_tell(e, list, seen) then
-    local running, is_vague = others(list)
-    if running then
-      return false, running, running.lost or running.round == e.round
-    elseif not is_vague then
-      return true, nil, true
+-- Adds to a verdict whether a publish may start: true, false, or nil where it is not
+-- known. Whether that is the last word: the document of what runs may know better, and
+-- a list may come in time.
+local function add_publishable(e, v)
+  local list = e.list
+  if list and list.round == e.round and can_tell(e, list, v.seen) then
+    v.running, v.is_vague = others(list)
+    if v.running then
+      v.may_publish = false
+      return v.running.lost or v.running.round == e.round
+    elseif not v.is_vague then
+      v.may_publish = true
+      return true
     end
   end
-  return nil, nil, listing.lost or listing.asked >= end_time(e, seen) + e.lag
+  return e.listing.lost or e.listing.asked >= end_time(e, v) + e.lag
 end
 
 -- ---- what comes next ----
@@ -281,9 +283,7 @@ local function conclusion(e, v)
   elseif e.no_wait and e.cancel == "accepted" then
     return { outcome = "accepted" }
   elseif v.outcome then
-    local is_settled
-    v.may_publish, v.running, is_settled = publishable(e, v.seen)
-    return (is_settled or pace.is_spent(e)) and v or nil
+    return (add_publishable(e, v) or pace.is_spent(e)) and v or nil
   end
   return pace.is_spent(e) and { code = "deadline" } or nil
 end
@@ -310,7 +310,7 @@ end
 -- When a look can decide at last what it cannot yet.
 local function aim_of(e, v)
   if v.outcome then
-    return end_time(e, v.seen) + e.lag
+    return end_time(e, v) + e.lag
   elseif e.sent then
     return not hits(e) and e.back + e.lag or nil
   end
@@ -327,7 +327,7 @@ function verdict.next(e, now)
   if e.fatal then
     return "end", { err = e.fatal }
   end
-  local v = (e.sent and judge or guard)(e, now) or NOTHING
+  local v = (e.sent and judge or guard)(e, now) or {}
   local last = conclusion(e, v)
   if last then
     return "end", last
@@ -342,16 +342,6 @@ function verdict.next(e, now)
     return "look", target
   end
   return "end", { code = "deadline" }
-end
-
---- Whether a list that could tell whether a publish may start shows something that
--- is not done, and not what it is.
----@param e table  from evidence.begin
----@param seen table|nil  the operation that has ended
----@return boolean
-function verdict.is_vague(e, seen)
-  local list = e.list
-  return list and can_tell(e, list, seen) and select(2, others(list)) or false
 end
 
 --- The operation that the workflow is about, as far as that is known: what runs
