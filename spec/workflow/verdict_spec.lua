@@ -60,7 +60,7 @@ local function after(steps, given)
     end
     now = step[1]
     STEPS[step[2]](e, now, table.unpack(step, 3))
-    e.begun = now
+    pace.ask(e, now)
   end
   local what, value = verdict.next(e, now)
   if what == "end" then

@@ -7,7 +7,6 @@ local is_closed = require "cpp.task.closed"
 local options = require "cpp.workflow.options"
 local pace = require "cpp.workflow.pace"
 local task = require "cpp.task"
-local traced = require "cpp.workflow.traced"
 
 local exchange = {}
 
@@ -20,7 +19,6 @@ local POLLS_KEPT = 16
 ---@class cpp.workflow.job: cpp.workflow.pace  what asks
 ---@field client table  five functions: cancel, poll, operations, sleep, now
 ---@field calls table  options of every call
----@field timeout number  seconds for an exchange, if nothing shortens it
 ---@field trace function|nil  whom to tell of exchanges
 ---@field counts table|nil  method -> exchanges of it, where somebody is told
 ---@field polls table|nil  the last 16 polls: { status, delay, reason }
@@ -29,73 +27,91 @@ local POLLS_KEPT = 16
 ---@field fatal cpp.error|nil  what ends the workflow, whatever it knows
 ---@field batch cpp.workflow.batch|nil  what bounds the exchanges in flight
 
--- What is no number the call refuses.
-local function timeout_of(client, calls)
-  if calls.timeout ~= nil then
-    return type(calls.timeout) == "number" and calls.timeout or 0
-  end
-  return type(client) == "userdata" and client:option "timeout" or TIMEOUT
-end
-
 --- Equips a workflow's own table.
 ---@param self table
 ---@param client table
 ---@param calls table  from options.split
 function exchange.equip(self, client, calls)
-  self.client, self.calls = client, calls
-  self.trace, self.timeout = traced.by(client, calls), timeout_of(client, calls)
+  self.client, self.calls, self.trace = client, calls, calls.trace
+  if calls.trace == nil and type(client) == "userdata" then
+    self.trace = client:option "trace"
+  end
 end
+
+-- ---- options of a call ----
+
+-- An event tells which exchange of its kind it was, and how long and why the workflow
+-- waited before it.
+local function traced(self, method)
+  local trace, counts = self.trace, self.counts or {}
+  local delay, reason = self.delay or 0, self.reason or "at_once"
+  local attempt = (counts[method] or 0) + 1
+  self.counts, counts[method] = counts, attempt
+  return function(event)
+    event.attempt, event.delay, event.reason = attempt, delay, reason
+    return trace(event)
+  end
+end
+
+-- No exchange that begins before the deadline outlives it. A timeout that is no number
+-- the call refuses.
+local function timeout_of(self)
+  local left, timeout = self.until_time - self.client:now(), self.calls.timeout
+  if timeout == nil then
+    timeout = type(self.client) == "userdata" and self.client:option "timeout" or TIMEOUT
+  end
+  if left > 0 and type(timeout) == "number" and left < timeout then
+    return math.max(left, LEAST_TIMEOUT)
+  end
+end
+
+local function call_options(self, method, start_by)
+  local timeout = timeout_of(self)
+  if not timeout and not start_by and not self.trace then
+    return self.calls
+  end
+  return options.merge(self.calls, { timeout = timeout, start_by = start_by,
+    trace = self.trace and traced(self, method) })
+end
+
+-- ---- exchanges ----
 
 local function closed_error()
   return cpp.error { kind = "closed", code = "closed", sent = false,
     message = "the client was closed" }
 end
 
--- No exchange that begins before the deadline outlives it.
-local function call_options(self, method, start_by)
-  local left, own = self.until_time - self.client:now(), nil
-  if left > 0 and left < self.timeout then
-    own = { timeout = math.max(left, LEAST_TIMEOUT) }
-  end
-  if start_by then
-    own = own or {}
-    own.start_by = start_by
-  end
-  local calls = own and options.merge(self.calls, own) or self.calls
-  return self.trace and traced.options(self, method, calls) or calls
-end
-
 local function call(self, method, what, start_by)
   local client = self.client
   if is_closed(client) then
     return nil, closed_error()
+  elseif method == "poll" then
+    return client:poll(what, call_options(self, method, start_by))
   end
-  local calls = call_options(self, method, start_by)
-  if method == "poll" then
-    return client:poll(what, calls)
-  end
-  return client[method](client, self.publisher, self.offer, calls)
+  return client[method](client, self.publisher, self.offer,
+    call_options(self, method, start_by))
 end
 
--- Its status is told when it has ended.
-local function begin_poll(self)
-  local polls, poll = self.polls, nil
+local function remember(self, status)
+  local polls = self.polls
   if polls then
-    poll = { delay = self.delay or 0, reason = self.reason or "at_once" }
-    table.insert(polls, poll)
+    polls[#polls + 1] = { status = status, delay = self.delay or 0,
+      reason = self.reason or "at_once" }
     if #polls > POLLS_KEPT then
       table.remove(polls, 1)
     end
   end
-  return poll or {}
+  self.delay, self.reason = nil, nil
 end
 
-local function note(self, poll, answer, err, answered)
-  poll.status = err and (err.status or err.code) or answer.http_status or 200
-  self.delay, self.reason = nil, nil
+local function note(self, answer, err, answered)
+  remember(self, err and (err.status or err.code) or answer.http_status or 200)
   pace.note(self, answer, err, answered)
   if err and (err.kind == "closed" or pace.is_silent(self, answered)) then
     self.fatal = err
+  end
+  if err and self.batch then
+    self.batch:heed(self, err, answered)
   end
 end
 
@@ -109,21 +125,18 @@ end
 ---@return number asked
 ---@return number answered
 function exchange.ask(self, method, what, start_by)
-  local client, batch = self.client, self.batch
-  local asked, answer, err = client:now(), nil, batch and batch:refusal(self)
-  local poll = begin_poll(self)
-  self.begun, self.first = asked, self.first or asked
+  local asked, answer, err = self.client:now(), nil, self.batch and self.batch:refusal(self)
+  pace.ask(self, asked)
   if not err then
     answer, err = call(self, method, what, start_by)
   end
   err = not answer and fault.complete(err) or nil
-  local answered = client:now()
-  note(self, poll, answer, err, answered)
-  if batch and err then
-    batch:heed(self, err, answered)
-  end
+  local answered = self.client:now()
+  note(self, answer, err, answered)
   return answer, err, asked, answered
 end
+
+-- ---- pauses ----
 
 -- A task leaves the others their time, also where the client is a plain table.
 local function sleep(client, seconds)

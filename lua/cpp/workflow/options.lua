@@ -5,80 +5,67 @@ local nearest = require "cpp.nearest"
 
 local options = {}
 
-local function is_seconds(value)
-  return type(value) == "number" and value >= 0, "a number of seconds, 0 or more"
+--- A copy of `base` with what `over` says instead.
+function options.merge(base, over)
+  local merged = {}
+  for name, value in pairs(base) do
+    merged[name] = value
+  end
+  for name, value in pairs(over) do
+    merged[name] = value
+  end
+  return merged
 end
 
-local function is_positive(value)
-  return type(value) == "number" and value > 0, "a number of seconds above 0"
-end
-
-local function is_function(value)
-  return type(value) == "function", "a function"
-end
-
+-- What an option takes: { type, for messages, what else must be true of it }.
+local SECONDS = { "number", "a number of seconds, 0 or more",
+  function(value) return value >= 0 end }
+local POSITIVE = { "number", "a number of seconds above 0",
+  function(value) return value > 0 end }
+local COUNT = { "number", "an integer from 1",
+  function(value) return math.type(value) == "integer" and value >= 1 end }
 -- No URL can hold "." or ".." as a path segment.
-local function is_id(value)
-  return type(value) == "string" and value ~= "" and not value:find "^%.%.?$",
-    "an operation's id"
-end
-
-local function is_boolean(value)
-  return type(value) == "boolean", "a boolean"
-end
-
-local function is_count(value)
-  return math.type(value) == "integer" and value >= 1, "an integer from 1"
-end
+local ID = { "string", "an operation's id",
+  function(value) return value ~= "" and not value:find "^%.%.?$" end }
+local FUNCTION, BOOLEAN = { "function", "a function" }, { "boolean", "a boolean" }
 
 local PACE = {
-  deadline = { is_seconds, 3600 },
-  interval = { is_positive, 5 },
-  max_interval = { is_positive, 60 },
-  list_lag = { is_seconds, 120 },
-  on_change = { is_function },
+  deadline = { SECONDS, 3600 },
+  interval = { POSITIVE, 5 },
+  max_interval = { POSITIVE, 60 },
+  list_lag = { SECONDS, 120 },
+  on_change = { FUNCTION },
 }
 
-local function with(base, fields)
-  for name, rule in pairs(base) do
-    fields[name] = rule
-  end
-  return fields
-end
-
--- What each workflow knows: name -> { check, default }.
-options.WAIT = with(PACE, { through_review = { is_boolean, false } })
-options.CANCEL = with(PACE, { operation = { is_id }, no_wait = { is_boolean, false } })
-options.CANCEL_ALL = with(PACE, { no_wait = { is_boolean, false },
-  concurrency = { is_count, 16 }, on_result = { is_function } })
+-- What each workflow knows: name -> { what it takes, default }.
+options.WAIT = options.merge(PACE, { through_review = { BOOLEAN, false } })
+options.CANCEL = options.merge(PACE, { operation = { ID }, no_wait = { BOOLEAN, false } })
+options.CANCEL_ALL = options.merge(PACE, { no_wait = { BOOLEAN, false },
+  concurrency = { COUNT, 16 }, on_result = { FUNCTION } })
 -- Of one offer of a batch.
-options.TARGET = { operation = { is_id } }
+options.TARGET = { operation = { ID } }
 
 -- Those of a call, for hints. A spec holds them against the annotations.
 options.CALL = { "endpoint", "token", "api_version", "notification_emails", "if_match",
   "timeout", "connect_timeout", "headers", "user_agent", "client_request_id", "ca_file",
   "ca_path", "proxy", "http_version", "max_body", "trace" }
 
+local CALL = {}
+for _, name in ipairs(options.CALL) do
+  CALL[name] = true
+end
+
 -- A workflow over a dry run would wait for what never was; and when its requests
 -- must begin it says itself.
 local SINGLE = { dry_run = true, start_by = true }
 
-local function check(name, value, rule)
-  local good, expected = rule[1](value)
-  if not good then
-    local shown = "a " .. type(value)
-    if type(value) == "number" then
-      shown = tostring(value):gsub(",", ".")
-    end
-    error(("option '%s' must be %s, not %s"):format(name, expected, shown), 0)
+local function check(name, value, kind)
+  local of, expected, is_good = table.unpack(kind)
+  if type(value) ~= of or (is_good and not is_good(value)) then
+    local shown = type(value) == "number" and tostring(value):gsub(",", ".")
+    error(("option '%s' must be %s, not %s"):format(name, expected,
+      shown or "a " .. type(value)), 0)
   end
-end
-
--- ---- misspelt names ----
-
-local CALL = {}
-for _, name in ipairs(options.CALL) do
-  CALL[name] = true
 end
 
 -- One that is far from all is left to the client: a plain table may know it.
@@ -94,14 +81,17 @@ local function check_name(name, known)
   end
 end
 
--- ---- splitting ----
+-- What the newest call of a workflow was given: ten thousand waits of the same
+-- options hold them once.
+local newest = setmetatable({}, { __mode = "v" })
 
-local function defaults(known)
-  local own = {}
-  for name, rule in pairs(known) do
-    own[name] = rule[2]
+local function share(known, own)
+  local last = newest[known] or own
+  for name in pairs(known) do
+    last = last[name] == own[name] and last or own
   end
-  return own
+  newest[known] = last
+  return last
 end
 
 -- One for all the jobs whose calls have no options.
@@ -111,16 +101,19 @@ local NONE = {}
 --- where one is misspelt.
 ---@param known table  options.WAIT, CANCEL, CANCEL_ALL or TARGET
 ---@param given table|nil
----@return table own  with defaults
+---@return table own  with defaults, not to be changed
 ---@return table calls  the rest, not to be changed
 function options.split(known, given)
   if given ~= nil and type(given) ~= "table" then
     error("options: table expected, got " .. type(given), 0)
   end
-  local own, calls = defaults(known), NONE
-  for name, value in pairs(given or {}) do
+  local own, calls = {}, NONE
+  for name, rule in pairs(known) do
+    own[name] = rule[2]
+  end
+  for name, value in pairs(given or NONE) do
     if known[name] then
-      check(name, value, known[name])
+      check(name, value, known[name][1])
       own[name] = value
     else
       check_name(name, known)
@@ -128,23 +121,24 @@ function options.split(known, given)
       calls[name] = value
     end
   end
-  return own, calls
+  return share(known, own), calls
 end
 
--- A call that sends nothing, for what it raises.
+-- ---- what only a client can check ----
+
+-- A call that sends nothing, for what it raises. A table that stands for a client
+-- checks nothing.
 local function rehearse(client, method, ...)
-  if type(client) ~= "userdata" or client:closed() then
-    return
-  end
-  local good, message = pcall(client[method], client, ...)
-  if not good then
-    error(message, 0)
+  if type(client) == "userdata" and not client:closed() then
+    local good, message = pcall(client[method], client, ...)
+    if not good then
+      error(message, 0)
+    end
   end
 end
 
 --- Raises, naming the option, where one of those of its calls is impossible: at the
---- workflow's own call, and not in the middle of its work. A table that stands for a
---- client checks nothing.
+--- workflow's own call, and not in the middle of its work.
 ---@param client cpp.client|table
 ---@param calls table  from options.split
 function options.check_calls(client, calls)
@@ -159,18 +153,6 @@ end
 ---@param offer string
 function options.check_names(client, publisher, offer)
   rehearse(client, "status", publisher, offer, { dry_run = true })
-end
-
---- A copy of `base` with what `over` says instead.
-function options.merge(base, over)
-  local merged = {}
-  for name, value in pairs(base) do
-    merged[name] = value
-  end
-  for name, value in pairs(over) do
-    merged[name] = value
-  end
-  return merged
 end
 
 return options

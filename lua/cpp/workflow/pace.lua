@@ -9,52 +9,60 @@ local SILENCE = 60
 -- A pause may end a little early on the client's clock.
 local MARGIN = 0.001
 
+-- In a workflow's own table, for ten thousand of them wait; absent until it is so:
 ---@class cpp.workflow.pace
 ---@field options table  interval, max_interval, deadline, from options.split
 ---@field until_time number  the deadline, on the client's clock
 ---@field since number  when something changed; for a cancel, when it was answered
----@field not_before number  until then the service asks not to be asked
----@field post_before number  the same for a POST: only failed exchanges hold it
----@field first number|nil  when the first exchange began
----@field begun number  when the newest one did
----@field heard boolean  whether the service has ever answered
+---@field unheard number|nil  when the first exchange began, until one is answered
+---@field spent true|nil  the last look, the one at the deadline, was had
+---@field not_before number|nil  until then the service asks not to be asked
+---@field post_before number|nil  the same for a POST: only failed exchanges hold it
 ---@field shared { not_before: number }|nil  what the whole batch was asked for
 
---- Begins the pace of a workflow in its own table: ten thousand of them wait.
+--- Begins the pace of a workflow.
 ---@param self table
 ---@param options table
 ---@param now number
 function pace.begin(self, options, now)
   self.options, self.until_time, self.since = options, now + options.deadline, now
-  self.not_before, self.post_before = -math.huge, -math.huge
-  self.begun, self.heard = -math.huge, false
+  self.unheard = math.huge
 end
 
--- Seconds that the service asks for; nonsense is none.
-local function asked_seconds(answer)
+--- An exchange begins.
+function pace.ask(self, now)
+  self.unheard = self.unheard and math.min(self.unheard, now)
+  self.spent = now >= self.until_time or nil
+end
+
+--- Seconds that an answer or an error asks for; nonsense is none.
+---@return number|nil
+function pace.asked_seconds(answer)
   local seconds = answer.retry_after
   local is_sensible = type(seconds) == "number" and seconds > 0 and seconds < math.huge
   return is_sensible and seconds or nil
 end
 
---- Takes note of an exchange.
+--- Takes note of what an exchange brought.
 ---@param self cpp.workflow.pace
 ---@param answer table|nil
 ---@param err table|nil
 ---@param answered number
 function pace.note(self, answer, err, answered)
-  self.heard = self.heard or answer ~= nil or fault.is_answer(err)
-  local seconds = asked_seconds(answer or err)
+  if answer or fault.is_answer(err) then
+    self.unheard = nil
+  end
+  local seconds = pace.asked_seconds(answer or err)
   if seconds then
     local time = answered + seconds * (1 + 0.1 * math.random())
-    self.not_before = math.max(self.not_before, time)
-    self.post_before = err and math.max(self.post_before, time) or self.post_before
+    self.not_before = math.max(self.not_before or time, time)
+    self.post_before = err and math.max(self.post_before or time, time) or self.post_before
   end
 end
 
 -- What a batch was asked for counts for each of it.
-local function until_of(own, shared)
-  return shared and math.max(own, shared.not_before) or own
+local function until_of(self, own)
+  return math.max(own or -math.huge, self.shared and self.shared.not_before or -math.huge)
 end
 
 --- Whether the service asks not to be looked at.
@@ -62,7 +70,7 @@ end
 ---@param now number
 ---@return boolean
 function pace.holds_look(self, now)
-  return now < until_of(self.not_before, self.shared)
+  return now < until_of(self, self.not_before)
 end
 
 --- Whether it asks not to be sent anything. A good answer never does.
@@ -70,7 +78,7 @@ end
 ---@param now number
 ---@return boolean
 function pace.holds_post(self, now)
-  return now < until_of(self.post_before, self.shared)
+  return now < until_of(self, self.post_before)
 end
 
 --- Whether it is no use to try on.
@@ -78,14 +86,14 @@ end
 ---@param now number
 ---@return boolean
 function pace.is_silent(self, now)
-  return not self.heard and self.first ~= nil and now - self.first >= SILENCE
+  return self.unheard ~= nil and now - self.unheard >= SILENCE
 end
 
 --- Whether the last look, the one at the deadline, was had.
 ---@param self cpp.workflow.pace
 ---@return boolean
 function pace.is_spent(self)
-  return self.begun >= self.until_time
+  return self.spent == true
 end
 
 -- A tenth of the time since something changed, spread so that a thousand who
@@ -97,14 +105,6 @@ local function backoff(self, now)
   return math.min(seconds, most) * (0.8 + 0.4 * math.random())
 end
 
--- The earliest time at which a look can decide something, if that is to come.
-local function next_aim(self, now, aim)
-  if not self.heard and self.first then
-    aim = math.min(aim or math.huge, self.first + SILENCE)
-  end
-  return aim and aim + MARGIN > now and aim + MARGIN or math.huge
-end
-
 --- Seconds until the next look, and why so many.
 ---@param self cpp.workflow.pace
 ---@param now number
@@ -113,8 +113,11 @@ end
 ---@return "backoff"|"retry_after"|"deadline" reason
 function pace.pause(self, now, aim)
   local seconds, reason = backoff(self, now), "backoff"
-  seconds = math.min(seconds, next_aim(self, now, aim) - now)
-  local held = until_of(self.not_before, self.shared)
+  aim = math.min(aim or math.huge, (self.unheard or math.huge) + SILENCE) + MARGIN
+  if aim > now then
+    seconds = math.min(seconds, aim - now)
+  end
+  local held = until_of(self, self.not_before)
   if held > now + seconds then
     seconds, reason = held - now + MARGIN, "retry_after"
   end

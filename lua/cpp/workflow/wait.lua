@@ -8,6 +8,9 @@ local pace = require "cpp.workflow.pace"
 
 local wait = {}
 
+-- What `see` hands on: a poll of a bare location cannot know all that is known.
+local INHERITED = { "id", "publisher", "offer", "location" }
+
 --- A wait begins now.
 ---@param client table
 ---@param subject table|string  an operation or a location
@@ -16,14 +19,15 @@ local wait = {}
 ---@return table
 function wait.new(client, subject, own, calls)
   local self = { target = subject, called = client:now() }
-  if type(subject) == "table" then
-    self.operation, self.location = subject, subject.location
-  else
-    self.location = subject
-  end
   pace.begin(self, own, self.called)
   exchange.equip(self, client, calls)
   return self
+end
+
+-- The operation as last seen; of a bare location nothing else is known at first.
+local function last_seen(self)
+  local last = self.operation or self.target
+  return type(last) == "table" and last or { location = last }
 end
 
 -- Without a person the review never ends.
@@ -32,29 +36,21 @@ local function is_enough(self, operation)
     and operation.state == "waiting_for_publisher_review")
 end
 
--- ---- what is known ----
-
--- A poll of a bare location cannot know everything that the one before knew.
-local function inherit(operation, before)
-  for _, name in ipairs { "id", "publisher", "offer", "location" } do
-    if operation[name] == nil and before then
-      operation[name] = before[name]
-    end
-  end
-end
-
 local function has_changed(before, now)
   if now.changed ~= nil then
     return now.changed
   end
-  return not before or before.state ~= now.state or before.progress ~= now.progress
+  return before.state ~= now.state or before.progress ~= now.progress
 end
 
 local function see(self, operation, answered)
-  local before, on_change = self.operation, self.options.on_change
-  inherit(operation, before)
-  self.operation, self.location = operation, operation.location or self.location
-  operation.location = self.location
+  local before, on_change = last_seen(self), self.options.on_change
+  for _, name in ipairs(INHERITED) do
+    if operation[name] == nil then
+      operation[name] = before[name]
+    end
+  end
+  self.operation = operation
   if has_changed(before, operation) then
     self.since = answered
     if on_change then
@@ -66,9 +62,10 @@ end
 -- ---- errors ----
 
 local function fail(self, err)
-  local operation = self.operation or {}
-  return cpp.error(options.merge(err, { operation = self.operation, cancel = "not_sent",
-    publisher = operation.publisher, offer = operation.offer, location = self.location }))
+  local last = last_seen(self)
+  local is_known = last == self.operation or last == self.target
+  return cpp.error(options.merge(err, { cancel = "not_sent", location = last.location,
+    publisher = last.publisher, offer = last.offer, operation = is_known and last or nil }))
 end
 
 local function expire(self)
@@ -82,25 +79,20 @@ end
 
 -- One fresh token after a 401; and what is followed may not be shown yet.
 local function may_pass(self, err, asked)
-  local was_rejected = self.rejected
-  self.rejected = fault.is_rejection(err) and not was_rejected or nil
-  if self.rejected then
-    return true
-  end
+  self.rejected = fault.is_rejection(err) and not self.rejected or nil
   local is_to_come = err.status == 404 and asked < self.called + self.options.list_lag
-  return is_to_come or fault.is_passing(err)
+  return self.rejected or is_to_come or fault.is_passing(err)
 end
 
 -- ---- the loop ----
 
--- Whether the same is to be asked at once.
 local function look(self)
   local operation, err, asked, answered = exchange.ask(self, "poll",
-    self.operation or self.location)
+    self.operation or self.target)
   self.trouble = err
-  if not err then
+  if operation then
     self.rejected = nil
-    return see(self, operation, answered)
+    see(self, operation, answered)
   elseif not may_pass(self, err, asked) then
     self.fatal = self.fatal or err
   end
@@ -111,8 +103,8 @@ end
 ---@return table|nil operation
 ---@return cpp.error|nil err
 function wait.follow(self)
-  if self.operation and is_enough(self, self.operation) then
-    return self.operation
+  if is_enough(self, last_seen(self)) then
+    return self.target
   end
   while true do
     look(self)
