@@ -211,6 +211,7 @@ end
 ---@return string|nil wrong
 ---@return table run           the offer of which it is, with its log
 ---@return table|nil result
+---@return table[]|nil results  of all its offers
 function batch.once(cancel_all, sleep, seed)
   local clock = { time = 10000.0, yield = sleep }
   local runs, targets = new_runs(seed, clock), {}
@@ -222,7 +223,7 @@ function batch.once(cancel_all, sleep, seed)
     return "raises: " .. tostring(results), runs[1]
   end
   local wrong, run, result = check(runs, results, joined.model_flight.most, opts.concurrency)
-  return wrong and "batch: " .. wrong, run or runs[1], result
+  return wrong and "batch: " .. wrong, run or runs[1], result, results
 end
 
 return batch

@@ -11,6 +11,7 @@ local tally = require "spec.model.tally"
 
 local SPREAD = 1000003 -- between the numbers of two seeds
 local CONSISTENT = 20 -- every so many random runs, one of a consistent service,
+local NOT_FOLLOWED = 20 -- one that is not followed,
 local CRASHED = 10 -- and a call that crashes at each of so many exchanges
 local EXCHANGES = 8
 local BATCHED = 50 -- and a batch
@@ -44,6 +45,11 @@ local function random_runs(from, to)
       if switches.is_told(drawn) then
         counted:play("consistent", drawn, once)
       end
+    end
+    if i // parts % NOT_FOLLOWED == 0 then
+      local drawn = switches.draw(number)
+      drawn.no_wait = true
+      counted:play("no_wait", drawn, once)
     end
     if i // parts % CRASHED == 0 then
       counted:play("crash", switches.draw(number), crash)

@@ -23,12 +23,13 @@ end
 function play.options(run, operation)
   local drawn = run.drawn
   local opts = { deadline = drawn.deadline, interval = drawn.interval,
-    max_interval = drawn.max_interval, list_lag = drawn.lag_option, operation = operation }
+    max_interval = drawn.max_interval, list_lag = drawn.lag_option, operation = operation,
+    no_wait = drawn.no_wait }
   run.callback_takes = drawn.call.callback
   if run.callback_takes then
     opts.on_change = function(told) run:tell(told) end
   end
-  run.operation, run.list_lag = operation, drawn.lag_option
+  run.operation, run.list_lag, run.no_wait = operation, drawn.lag_option, drawn.no_wait
   run.deadline_at = run.called + drawn.deadline
   run.interval, run.max_interval = drawn.interval, drawn.max_interval
   return opts

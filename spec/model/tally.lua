@@ -41,7 +41,7 @@ local function share(self, group, result, err)
 end
 
 --- Plays one run and counts it.
----@param group string  mild, harsh, consistent, grid or crash
+---@param group string  mild, harsh, consistent, grid, crash or no_wait
 ---@param drawn table
 ---@param play fun(drawn: table): string|nil, table|nil, table|nil, table|nil
 function tally:play(group, drawn, play)
@@ -60,8 +60,10 @@ end
 
 --- Plays a batch and counts it.
 function tally:batch(seed, cancel_all, sleep)
-  local wrong, run, result = batch.once(cancel_all, sleep, seed)
-  self:add("share\tbatch\truns")
+  local wrong, run, result, results = batch.once(cancel_all, sleep, seed)
+  for _, one in ipairs(results or {}) do
+    share(self, "batch", not one.err and one or nil, one.err)
+  end
   if not wrong then
     return self:add "passed"
   end
@@ -108,7 +110,7 @@ end
 
 --- For people: shares, then what is wrong and how often.
 function tally:tell()
-  for _, group in ipairs { "mild", "harsh", "consistent", "grid", "crash", "batch" } do
+  for _, group in ipairs { "mild", "harsh", "consistent", "grid", "crash", "no_wait", "batch" } do
     print(("%-10s %8d runs: %.2f %% results, %.2f %% unverified, may_publish unknown in %.2f %%")
       :format(group, (shares_of(self)[group] or {}).runs or 0, 100 * self:share(group, "results"),
         100 * self:share(group, "unverified"), 100 * self:share(group, "may_publish unknown")))

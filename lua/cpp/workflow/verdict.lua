@@ -278,10 +278,10 @@ end
 
 -- A verdict that ends the workflow, or nil.
 local function conclusion(e, v)
-  if v.code or v.err then
-    return v
-  elseif e.no_wait and e.cancel == "accepted" then
+  if e.no_wait and e.cancel == "accepted" then
     return { outcome = "accepted" }
+  elseif v.code or v.err then
+    return v
   elseif v.outcome then
     return (add_publishable(e, v) or pace.is_spent(e)) and v or nil
   end

@@ -474,6 +474,22 @@ end
 
 -- ---- all of it ----
 
+-- With no_wait nothing comes after the cancel that is accepted, but a callback.
+local function check_accepted(run, result)
+  local last
+  for _, event in ipairs(run.log) do
+    last = event.kind ~= "told" and event or last
+  end
+  if not run.no_wait then
+    return "accepted: it was to be followed"
+  elseif last.kind ~= "post" or last.fate ~= "accepted" then
+    return "accepted: it was not, or something came after it"
+  elseif result.operation and run:truth(result.operation).own then
+    return "accepted: the operation told is the cancel's own"
+  end
+  return check_fields(run, result) or check_location(run, result)
+end
+
 local function check_result(run, result, taken)
   local wrong
   if result.outcome == "nothing_to_cancel" then
@@ -497,7 +513,11 @@ end
 ---@return string|nil
 function said.check(run, result, err)
   local taken = taken_of(run)
-  if result then
+  if result and result.outcome == "accepted" then
+    return check_accepted(run, result)
+  elseif run.no_wait and cancel_word(run) == "accepted" then
+    return "accepted, and it is not told"
+  elseif result then
     return check_result(run, result, taken)
   elseif type(err) ~= "table" then
     return "neither a result nor an error"
