@@ -320,14 +320,6 @@ describe("workflow.cancel", function()
     end
   end)
 
-  it("ends with no_wait, accepted, also where it cannot be followed", function()
-    local portal = fake.new { running = true, form = "none",
-      faults = { operations = { fake.http(403) } } }
-    local result = assert(workflow.cancel(portal.client, "contoso", "vm",
-      { no_wait = true, list_lag = 0 }))
-    assert.equal("accepted", result.outcome)
-  end)
-
   it("ends with no_wait as soon as the cancel is accepted", function()
     local portal = fake.new { running = true }
     local result = assert(workflow.cancel(portal.client, "contoso", "vm", { no_wait = true }))

@@ -52,6 +52,7 @@ end
 local function after(steps, given)
   local e, now = { publisher = "contoso", offer = "vm" }, 0
   local own = options.split(options.CANCEL, given)
+  e.no_wait = own.no_wait
   pace.begin(e, own, 0)
   evidence.begin(e, own, 0)
   for _, step in ipairs(steps) do
@@ -155,6 +156,9 @@ local CASES = {
     { { 0, "broken", 403 }, { 1, "taken", OWN } } },
   { "post", "but where canCancel is said list_lag after it",
     with({ 1, "lost" }, { 121, "document", "1", "running", "canCancel" }) },
+  { "end accepted", "with no_wait, whatever else is known",
+    { { 0, "broken", 403 }, { 1, "taken" }, { 2, "broken", 403 } },
+    { no_wait = true, list_lag = 0.5 } },
   { "end deadline", "the look at the deadline was the last", { { 60, "list" } },
     { deadline = 60 } },
 }
