@@ -364,7 +364,7 @@ describe("the command line", function()
     ["emulate --offer vm"] = "'vm' is a publisher, and its offer is missing",
     ["emulate --offer contoso/"] = "'contoso/' is not PUBLISHER/OFFER",
     ["emulate --speed fast"] = "not a number above 0",
-    ["help cancl"] = "argument 'command' must be one of 'cancel'",
+    ["help cancl"] = "argument 'command' must be one of 'help', 'cancel'",
   }
   for words, message in pairs(WRONG) do
     it("is refused with 2: " .. words, function()

@@ -1,4 +1,6 @@
-local exit = require "cpp.cli.exit"
+local cancel = require "cpp.cli.cancel"
+local session = require "cpp.cli.session"
+local wait = require "cpp.cli.wait"
 
 describe("the exit status of a cancel", function()
   -- Outcome, whether one may publish, status; with --ignore-idle.
@@ -13,8 +15,8 @@ describe("the exit status of a cancel", function()
     local outcome, may_publish, status, idle = table.unpack(case, 1, 4)
     it(("is %d for %s, may_publish %s"):format(status, outcome, may_publish), function()
       local result = { outcome = outcome, may_publish = may_publish }
-      assert.equal(status, exit.of_cancel(result))
-      assert.equal(idle or status, exit.of_cancel(result, true))
+      assert.equal(status, cancel.status(result))
+      assert.equal(idle or status, cancel.status(result, true))
     end)
   end
 
@@ -28,7 +30,7 @@ describe("the exit status of a cancel", function()
   for _, case in ipairs(ERRORS) do
     local code, fate, status = table.unpack(case)
     it(("is %d for the error %s, %s"):format(status, code, fate), function()
-      assert.equal(status, exit.of_cancel { err = { code = code, cancel = fate } })
+      assert.equal(status, cancel.status { err = { code = code, cancel = fate } })
     end)
   end
 end)
@@ -47,13 +49,13 @@ describe("the exit status of a wait", function()
     local state, wanted, status = table.unpack(case, 1, 3)
     it(("is %d for %s, wanted %s"):format(status, state, wanted or "any"), function()
       local operation = { state = state, done = state ~= WAITING }
-      assert.equal(status, exit.of_wait(operation, nil, wanted))
+      assert.equal(status, wait.status(operation, nil, wanted))
     end)
   end
 
   it("tells the deadline from other errors", function()
-    assert.same({ 6, 1 }, { exit.of_wait(nil, { code = "deadline" }),
-      exit.of_wait(nil, { code = "http_404" }) })
+    assert.same({ 6, 1 }, { wait.status(nil, { code = "deadline" }),
+      wait.status(nil, { code = "http_404" }) })
   end)
 end)
 
@@ -62,7 +64,7 @@ describe("the exit status of several", function()
     local order = { 1, 6, 4, 5, 7, 8, 3, 0 }
     for i, worse in ipairs(order) do
       for j = i, #order do
-        assert.equal(worse, exit.worst { order[j], worse, order[j] })
+        assert.equal(worse, session.worst { order[j], worse, order[j] })
       end
     end
   end)

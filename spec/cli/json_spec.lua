@@ -6,12 +6,12 @@ describe("a JSON line", function()
     publisher = "contoso", offer = "vm", location = "https://x/a$b" }
 
   it("has its fields in order", function()
-    local line = json.line("change", json.fields(OPERATION, { outcome = "canceled",
-      may_publish = true, running = "id-2", cancel = "accepted" }))
+    local line = json.line("change", { outcome = "canceled", may_publish = true,
+      running = "id-2", trouble = "x", cancel = "accepted" }, OPERATION)
     assert.equal('{"event":"change","publisher":"contoso","offer":"vm",'
       .. '"outcome":"canceled","state":"running","progress":25,"operation":"id-1",'
       .. '"location":"https://x/a$b","may_publish":true,"running":"id-2",'
-      .. '"cancel":"accepted"}', (line:gsub('"time":"[^"]*",', "")))
+      .. '"trouble":"x","cancel":"accepted"}', (line:gsub('"time":"[^"]*",', "")))
   end)
 
   it("has the time of writing, in UTC, after its event", function()
@@ -27,8 +27,8 @@ describe("a JSON line", function()
     assert.is_true(math.abs(written - seconds(os.date "!*t")) <= 2)
   end)
 
-  local function decode(event, fields)
-    local line = cjson.decode(json.line(event, fields))
+  local function decode(event, known, operation)
+    local line = cjson.decode(json.line(event, known, operation))
     line.time = nil
     return line
   end
@@ -36,14 +36,14 @@ describe("a JSON line", function()
   it("says what is known better than the operation knows it", function()
     local known = { publisher = "p", offer = "o", operation = "ran",
       location = "https://y" }
-    local line = decode("change", json.fields({ state = "accepted" }, known))
+    local line = decode("change", known, { state = "accepted", publisher = "q", id = "x" })
     assert.same({ "p", "o", "ran", "https://y" },
       { line.publisher, line.offer, line.operation, line.location })
   end)
 
   it("says of a subject what is known of it", function()
     assert.same({ event = "result", publisher = "p", offer = "o", operation = "i" },
-      decode("result", json.fields { publisher = "p", offer = "o", operation = "i" }))
+      decode("result", {}, { publisher = "p", offer = "o", operation = "i" }))
   end)
 
   it("tells an error", function()

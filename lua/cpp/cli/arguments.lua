@@ -1,6 +1,5 @@
 --- What the words of the command line mean, and the options that several verbs take.
 
-local exit = require "cpp.cli.exit"
 local facts = require "cpp.cli.facts"
 
 local arguments = {}
@@ -11,6 +10,13 @@ local arguments = {}
 ---@field command string
 ---@field words string[]
 ---@field [string] any
+
+--- Wrong usage ends the command: what is raised here `main` tells, and returns the status.
+function arguments.refuse(format, ...)
+  error({ status = 2, message = "cloudpartner: " .. format:format(...) }, 0)
+end
+
+local refuse = arguments.refuse
 
 -- ---- values ----
 
@@ -75,10 +81,6 @@ local function to_proxy(argument)
 end
 
 -- ---- targets ----
-
-local function refuse(format, ...)
-  exit.with(2, "cloudpartner: " .. format:format(...))
-end
 
 -- "PUBLISHER/OFFER" or "PUBLISHER/OFFER/ID"; nil: it is neither.
 local function parse_target(word)
@@ -159,12 +161,6 @@ end
 
 -- ---- what several verbs take ----
 
---- Begins a verb.
-function arguments.command(parser, name, texts)
-  local command = parser:command(name):summary(texts.summary)
-  return command:description(texts.description):epilog(texts.epilog or "")
-end
-
 function arguments.add_offers(command)
   command:argument("offer", "PUBLISHER OFFER..., or PUBLISHER/OFFER words, also of "
     .. "several publishers."):argname "<publisher/offer>":args "+":target "words"
@@ -196,14 +192,22 @@ function arguments.add_output(command, own, what, dry_run)
   arguments.add_connection(command, own)
 end
 
+--- An option whose value is a duration or a pace, in seconds, a factor or a count.
+function arguments.add_number(command, name, kind, description)
+  local is_time = kind == "duration" or kind == "pace"
+  return command:option(name, description):argname(is_time and "TIME" or "N")
+    :convert(arguments.to(kind, name))
+end
+
 --- Of verbs that take their time.
 function arguments.add_pace(command, own)
-  own[#own + 1] = command:option("--deadline", "Give up after so long (default: 1h); "
-    .. "90, 0.5, 5m, 1h30m."):argname "TIME":convert(arguments.to("duration", "--deadline"))
-  own[#own + 1] = command:option("--interval", "Begin to ask at such intervals "
-    .. "(default: 5)."):argname "TIME":convert(arguments.to("pace", "--interval"))
-  own[#own + 1] = command:option("--list-lag", "How far the service may be behind "
-    .. "(default: 2m)."):argname "TIME":convert(arguments.to("duration", "--list-lag"))
+  local add = arguments.add_number
+  own[#own + 1] = add(command, "--deadline", "duration",
+    "Give up after so long (default: 1h); 90, 0.5, 5m, 1h30m.")
+  own[#own + 1] = add(command, "--interval", "pace",
+    "Begin to ask at such intervals (default: 5).")
+  own[#own + 1] = add(command, "--list-lag", "duration",
+    "How far the service may be behind (default: 2m).")
   own[#own + 1] = command:flag("--quiet", "Print results alone, no progress.")
 end
 
@@ -218,36 +222,24 @@ local function is_option(word)
   return word == "-h" or word:find "^%-%-" ~= nil
 end
 
--- "--deadline -1" becomes "--deadline=-1".
-local function join(args)
+local function canonical(option, word)
+  local state = facts.fold(word)
+  return option .. (state ~= "unknown" and state or word)
+end
+
+--- A copy in which values stand with their options, "--deadline=-1", and states have the
+--- names that this module gives them.
+function arguments.prepare(args)
   local list, i = {}, 1
   while i <= #args and args[i] ~= "--" do
     local word, following = args[i], args[i + 1]
     if WITH_VALUE[word] and following and not is_option(following) then
       word, i = word .. "=" .. following, i + 1
     end
-    list[#list + 1] = word
+    list[#list + 1] = word:gsub("^(%-%-for=)(.*)$", canonical)
     i = i + 1
   end
   return table.move(args, i, #args, #list + 1, list)
-end
-
-local function canonical(option, word)
-  local state = facts.fold(word)
-  return option .. (state ~= "unknown" and state or word)
-end
-
---- A copy in which values stand with their options, and states have the names that
---- this module gives them.
-function arguments.prepare(args)
-  local list = join(args)
-  for i, word in ipairs(list) do
-    if word == "--" then
-      break
-    end
-    list[i] = word:gsub("^(%-%-for=)(.*)$", canonical)
-  end
-  return list
 end
 
 return arguments

@@ -1,9 +1,7 @@
 --- `cloudpartner cancel`.
 
 local arguments = require "cpp.cli.arguments"
-local exit = require "cpp.cli.exit"
 local facts = require "cpp.cli.facts"
-local json = require "cpp.cli.json"
 local rows = require "cpp.cli.rows"
 local session = require "cpp.cli.session"
 local system = require "cpp.system"
@@ -16,7 +14,8 @@ local cancel = {}
 
 -- ---- the command line ----
 
-local TEXTS = {
+local HELP = {
+  name = "cancel",
   summary = "Cancel what runs on offers.",
   description = [[
 Cancels what runs on each offer, follows it to its end and tells what became of
@@ -50,7 +49,7 @@ For several offers it is the first of 1, 6, 4, 5, 8, 3, 0 that occurs.]],
 }
 
 function cancel.define(parser)
-  local command = arguments.command(parser, "cancel", TEXTS)
+  local command = parser:command(HELP)
   arguments.add_offers(command)
   local own = {
     command:option("--operation", "Cancel only if this is what runs; one offer only.")
@@ -59,61 +58,74 @@ function cancel.define(parser)
       :argname "ADDRESS":count "*":target "emails",
     command:flag("--no-wait", "End as soon as the service has taken the cancel."),
     command:flag("--ignore-idle", "That there was nothing to cancel is well, too."),
-    command:option("--concurrency", "Exchanges at a time (default: 16).")
-      :argname "N":convert(arguments.to("count", "--concurrency")),
+    arguments.add_number(command, "--concurrency", "count",
+      "Exchanges at a time (default: 16)."),
   }
   arguments.add_pace(command, own)
   arguments.add_output(command, own, "changes and results",
     "Look, send nothing, and say what would be canceled.")
 end
 
--- ---- targets ----
+-- ---- the exit status ----
 
----@class cpp.cli.target: cpp.cli.known
----@field row cpp.cli.row
----@field refusal integer|nil  HTTP status of the answer that refused the cancel
----@field told string|nil  the line to go on with that was told
----@field result cpp.workflow.result|nil
+local OF_OUTCOME = { canceled = 0, nothing_to_cancel = 3, too_late = 4, failed = 5 }
 
-local function new_target(self, given)
-  return {
-    publisher = given.publisher, offer = given.offer, cancel = "not_sent",
-    wanted = given.operation or self.given.operation,
-    row = self.screen:add(facts.name(given), rows.cancel),
-  }
+-- Not ended by the deadline, and a cancel is or may be out.
+local function is_under_way(err)
+  return err.code == "deadline" and (err.cancel == "accepted" or err.cancel == "unknown")
 end
 
-local function parse_targets(given)
-  local targets = arguments.targets(given.words, true)
-  if given.operation and (#targets > 1 or targets[1].operation) then
-    exit.with(2, "cloudpartner: option '--operation' is for one offer, without an id")
+--- The exit status of one cancel; with `ignore_idle` it is well that there was nothing to
+--- cancel.
+---@param result cpp.workflow.result
+---@param ignore_idle boolean|nil
+---@return integer
+function cancel.status(result, ignore_idle)
+  if result.err then
+    return is_under_way(result.err) and 6 or 1
+  elseif result.outcome == "accepted" then
+    return 0
   end
-  return targets
+  local status = OF_OUTCOME[result.outcome] or 1
+  if (status == 0 or status == 3) and result.may_publish ~= true then
+    return 8
+  end
+  return ignore_idle and status == 3 and 0 or status
 end
 
 -- ---- news ----
 
-local function print_change(self, target, operation, state)
-  self:print_change(json.fields(operation, { publisher = target.publisher,
-    offer = target.offer, state = state, cancel = target.cancel }))
+---@class cpp.cli.target: cpp.cli.known, cpp.cli.row
+---@field refusal integer|nil  HTTP status of the answer that refused the cancel
+---@field told string|nil  the line to go on with that was told
+---@field result cpp.workflow.result|nil
+
+---@class cpp.cli.cancel: cpp.cli.session
+---@field targets cpp.cli.target[]
+---@field since number|nil  when the first cancel was accepted
+---@field explained boolean|nil  why it takes long
+
+local function emit_change(self, target, operation, state)
+  self:emit_change({ publisher = target.publisher, offer = target.offer, state = state,
+    cancel = target.cancel }, operation)
 end
 
 -- Seconds for which the lines to go on with wait at most: where every first try has come
 -- to something, they are one of each sort.
 local PATIENCE = 5
 
-local function is_time(self, targets)
+local function is_time(self)
   local is_settled = true
-  for _, target in ipairs(targets) do
+  for _, target in ipairs(self.targets) do
     is_settled = is_settled and (target.cancel ~= "not_sent" or target.result ~= nil)
   end
   return not self.given.quiet and not self.given.no_wait
-    and (is_settled or self.client:now() >= (targets.since or math.huge) + PATIENCE)
+    and (is_settled or self.client:now() >= (self.since or math.huge) + PATIENCE)
 end
 
-local function tell_next(self, targets)
+local function tell_next(self)
   local news = {}
-  for _, target in ipairs(targets) do
+  for _, target in ipairs(self.targets) do
     local goes_on = target.cancel == "accepted" and not target.result
       and not (target.seen and target.seen.done)
     local one = goes_on and tell.next_of_cancel(target)
@@ -121,7 +133,7 @@ local function tell_next(self, targets)
       news[#news + 1], one.target = one, target
     end
   end
-  if #news > 0 and is_time(self, targets) then
+  if #news > 0 and is_time(self) then
     for _, one in ipairs(news) do
       one.target.told = one.word
     end
@@ -133,13 +145,12 @@ end
 local LIST_LAG = 120
 
 -- Once: of others it is the same.
-local function tell_why_it_takes_long(self, targets, target)
-  if not targets.explained then
-    targets.explained = true
+local function tell_why_it_takes_long(self, target)
+  if not self.explained then
+    self.explained = true
     self.screen:note(("%s: %s; the service's list may be behind, so it is watched for %s "
-      .. "(--list-lag)"):format(facts.name(target), target.looked
-        and "nothing was seen running" or "what runs could not be looked at",
-        text.duration(self.given.list_lag or LIST_LAG)))
+      .. "(--list-lag)"):format(target.label, target.looked and "nothing was seen running"
+        or "what runs could not be looked at", text.duration(self.given.list_lag or LIST_LAG)))
   end
 end
 
@@ -148,23 +159,22 @@ local function hear_fate(self, target, event)
   local fate = trace.fate(event)
   target.refusal = fate == "refused" and event.status or nil
   if fate and fate ~= "accepted" then
-    target.cancel, target.row.cancel = fate, fate
-    self.screen:change(target.row)
+    target.cancel = fate
+    self.screen:change(target)
   end
 end
 
 -- An exchange of one target's.
-local function overhear(self, targets, target, event)
+local function overhear(self, target, event)
   if trace.is_cancel(event) then
     hear_fate(self, target, event)
   elseif trace.is_list(event) then
     target.looked = true
-  elseif event.status == 404 and target.wanted
-    and (not target.seen or target.row.is_other) then
-    target.row.unknown = text.clean(target.wanted)
-    self.screen:change(target.row)
+  elseif event.status == 404 and target.wanted and (not target.seen or target.is_other) then
+    target.unknown = text.clean(target.wanted)
+    self.screen:change(target)
   end
-  tell_next(self, targets)
+  tell_next(self)
 end
 
 -- The service's answer to the cancel: a 200, which has no location, is done. What had
@@ -173,53 +183,52 @@ local function is_answer(operation)
   return operation.state == "accepted" or not operation.location
 end
 
-local function hear(self, targets, target, operation)
+local function hear(self, target, operation)
   if is_answer(operation) then
-    targets.since = targets.since or self.client:now()
-    target.cancel, target.row.cancel = "accepted", "accepted"
-    self.screen:change(target.row)
-    print_change(self, target, target.seen, operation.state)
+    self.since = self.since or self.client:now()
+    target.cancel = "accepted"
+    self.screen:change(target)
+    emit_change(self, target, target.seen, operation.state)
     if not target.seen and not self.given.no_wait then
-      tell_why_it_takes_long(self, targets, target)
+      tell_why_it_takes_long(self, target)
     end
   elseif target.seen or target.wanted or not operation.done then
     target.seen = operation
-    target.row.is_other = target.wanted ~= nil and operation.id ~= target.wanted
-    self.screen:change(target.row, operation)
-    print_change(self, target, operation)
+    target.is_other = target.wanted ~= nil and operation.id ~= target.wanted
+    self.screen:change(target, operation)
+    emit_change(self, target, operation)
   end
-  tell_next(self, targets)
+  tell_next(self)
 end
 
 -- ---- results ----
 
-local function problems_of(result)
-  return result.outcome == "failed" and workflow.problems(result.operation) or {}
-end
-
-local function print_json(self, target, result)
+local function emit_result(self, target, result, problems)
   local operation = result.operation or target.seen
-  self.screen:emit(json.line("result", json.fields(operation, {
+  self:emit("result", {
     publisher = target.publisher, offer = target.offer, outcome = result.outcome,
     state = not operation and result.outcome == "accepted" and "accepted" or nil,
-    location = operation and (result.location or operation.location),
-    may_publish = result.may_publish, running = result.running and result.running.id,
-    trouble = result.trouble, cancel = result.cancel, problems = problems_of(result), error = result.err })))
+    location = operation and result.location, may_publish = result.may_publish,
+    running = result.running and result.running.id, trouble = result.trouble,
+    cancel = result.cancel, problems = problems, error = result.err }, operation)
 end
 
 local function complain(self, target, err)
   local has_seen = target.seen and err.cancel ~= "refused"
-  self:complain(facts.name(target), err, { publisher = target.publisher,
-    offer = target.offer }, { tell.fate(err, target.refusal),
+  self:complain(target.label, err, target, { tell.fate(err, target.refusal),
     has_seen and tell.last_seen(target.seen) or nil })
 end
 
-local function print_words(self, target, result)
-  if result.err then
-    return complain(self, target, result.err)
+local function print_result(self, target, result)
+  local problems = result.outcome == "failed" and workflow.problems(result.operation) or {}
+  if self.given.json then
+    emit_result(self, target, result, problems)
+  elseif result.err then
+    complain(self, target, result.err)
+  else
+    self.screen:print(tell.cancel(result, target.looked, target.kind))
+    self:print_all(tell.problems(problems))
   end
-  self.screen:print(tell.cancel(result, target.looked, target.row.kind))
-  self:print_all(tell.problems(problems_of(result)))
 end
 
 -- What it was told to cancel, and has never seen, is unknown there.
@@ -230,8 +239,8 @@ local function seen_in(err)
 end
 
 -- At once: the other offers may take minutes more.
-local function finish(self, targets, target, result)
-  self.screen:remove(target.row)
+local function finish(self, target, result)
+  self.screen:remove(target)
   if result.outcome == "accepted" then
     result.operation = target.seen
   elseif result.err then
@@ -241,12 +250,8 @@ local function finish(self, targets, target, result)
     target.cancel = result.err.cancel or target.cancel
   end
   target.result = result
-  if self.given.json then
-    print_json(self, target, result)
-  else
-    print_words(self, target, result)
-  end
-  tell_next(self, targets)
+  print_result(self, target, result)
+  tell_next(self)
 end
 
 -- What is refused, or sure to fail again, needs another thing mended first.
@@ -258,11 +263,11 @@ local function next_of(target, result)
   end
 end
 
-local function conclude(self, targets)
+local function conclude(self)
   local results = {}
-  for i, target in ipairs(targets) do
+  for i, target in ipairs(self.targets) do
     local result = target.result
-    results[i] = { status = exit.of_cancel(result, self.given.ignore_idle),
+    results[i] = { status = cancel.status(result, self.given.ignore_idle),
       word = tell.word(result), next = next_of(target, result) }
   end
   return self:conclude("offers", results)
@@ -279,44 +284,33 @@ local function rehearse_all(self, list)
   return requests
 end
 
--- What the workflow may see of a target: it takes other fields for options.
-local function key_of(self, targets, target)
-  local subject = { publisher = target.publisher, offer = target.offer }
-  local listen = self:listener(function() return facts.name(target) end, subject)
-  return { publisher = target.publisher, offer = target.offer, operation = target.wanted,
-    trace = function(event)
-      listen(event)
-      overhear(self, targets, target, event)
-    end }
-end
-
-local function options_of(self, targets, target_of)
-  local given = self.given
-  return {
-    deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
-    notification_emails = #given.emails > 0 and given.emails or nil,
-    concurrency = given.concurrency, no_wait = given.no_wait,
-    on_change = function(operation, key)
-      hear(self, targets, target_of[key], operation)
-    end,
-    on_result = function(result, key)
-      finish(self, targets, target_of[key], result)
-    end,
-  }
+-- The workflow takes other fields than these for options.
+local function add_target(self, one)
+  local target = self.screen:add(facts.name(one), rows.cancel, { cancel = "not_sent",
+    publisher = one.publisher, offer = one.offer, wanted = one.operation })
+  self.targets[#self.targets + 1] = target
+  return target, { publisher = one.publisher, offer = one.offer, operation = one.operation,
+    trace = self:listener(target, overhear) }
 end
 
 -- Every cancel that was asked for is sent, whoever has stopped reading meanwhile.
 local function cancel_offers(self, list)
   rehearse_all(self, list)
   system.ignore_sigpipe()
-  local targets, keys, target_of = {}, {}, {}
+  local given, keys, target_of = self.given, {}, {}
+  self.targets = {}
   for i, one in ipairs(list) do
-    targets[i] = new_target(self, one)
-    keys[i] = key_of(self, targets, targets[i])
-    target_of[keys[i]] = targets[i]
+    local target, key = add_target(self, one)
+    keys[i], target_of[key] = key, target
   end
-  workflow.cancel_all(self.client, keys, options_of(self, targets, target_of))
-  return conclude(self, targets)
+  workflow.cancel_all(self.client, keys, {
+    deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
+    notification_emails = given.emails, concurrency = given.concurrency,
+    no_wait = given.no_wait,
+    on_change = function(operation, key) hear(self, target_of[key], operation) end,
+    on_result = function(result, key) finish(self, target_of[key], result) end,
+  })
+  return conclude(self)
 end
 
 -- ---- a dry run ----
@@ -348,11 +342,10 @@ local function rehearse(self, one, request)
   end
   local running = running_in(list)
   if not self.given.json then
-    self.screen:print(("%s: %s"):format(facts.name(one),
-      foretell(running, one.operation or self.given.operation)))
+    self.screen:print(("%s: %s"):format(facts.name(one), foretell(running, one.operation)))
   end
-  self:print_request(running or one, request, { publisher = one.publisher,
-    offer = one.offer, kind = running and facts.kind(running) })
+  self:print_request(request, { publisher = one.publisher, offer = one.offer,
+    kind = running and facts.kind(running) }, running or one)
   return 0
 end
 
@@ -361,12 +354,22 @@ local function rehearse_offers(self, list)
   for i, request in ipairs(rehearse_all(self, list)) do
     statuses[i] = rehearse(self, list[i], request)
   end
-  return exit.worst(statuses)
+  return session.worst(statuses)
+end
+
+local function read_targets(given)
+  local list = arguments.targets(given.words, true)
+  if given.operation and (#list > 1 or list[1].operation) then
+    arguments.refuse "option '--operation' is for one offer, without an id"
+  end
+  list[1].operation = list[1].operation or given.operation
+  return list
 end
 
 function cancel.run(given)
-  local list = parse_targets(given)
+  local list = read_targets(given)
   given.patient = not given.dry_run
+  given.emails = given.emails[1] and given.emails
   return session.run(given, function(self)
     return (given.dry_run and rehearse_offers or cancel_offers)(self, list)
   end)

@@ -1,10 +1,9 @@
 --- `cloudpartner completion`: scripts that complete in a shell.
 
-local arguments = require "cpp.cli.arguments"
-
 local completion = {}
 
-local TEXTS = {
+local HELP = {
+  name = "completion",
   summary = "Print a script that completes in a shell.",
   description = [[
 Prints a script for a shell that completes commands and options.]],
@@ -31,8 +30,8 @@ local whole
 
 function completion.define(parser)
   whole = parser
-  arguments.command(parser, "completion", TEXTS)
-    :argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
+  parser:command(HELP):argument("shell", "bash, zsh or fish.")
+    :choices { "bash", "zsh", "fish" }
 end
 
 -- zsh runs a file of `fpath` when it first completes; to a script that is sourced it must

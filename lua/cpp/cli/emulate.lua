@@ -1,13 +1,13 @@
 --- `cloudpartner emulate`: the portal on this machine, to try things out.
 
 local arguments = require "cpp.cli.arguments"
-local exit = require "cpp.cli.exit"
 local system = require "cpp.system"
 local text = require "cpp.text"
 
 local emulate = {}
 
-local TEXTS = {
+local HELP = {
+  name = "emulate",
   summary = "Run the portal on this machine.",
   description = [[
 Starts the portal on this machine, with offers in the middle of a publish, and
@@ -28,16 +28,16 @@ local ROUTES = { "token", "secret", "certificate", "workload", "github", "pipeli
   "identity" }
 
 function emulate.define(parser)
-  local command = arguments.command(parser, "emulate", TEXTS)
+  local command = parser:command(HELP)
   command:flag("--tls", "https, with a certificate of its own.")
-  command:option("--speed", "Seconds that pass in one (default: 10)."):argname "N"
-    :default "10":show_default(false):convert(arguments.to("factor", "--speed"))
+  arguments.add_number(command, "--speed", "factor", "Seconds that pass in one (default: 10).")
+    :default "10":show_default(false)
   command:option("--offer", "An offer with a publish under way; may be repeated "
     .. "(default: contoso/contoso-vm)."):argname "PUBLISHER/OFFER":args "+":count "*"
     :target "emulated":convert(arguments.to_text)
   command:flag("--republish", "Start another publish where the last one ended.")
-  command:option("--list-lag", "How far its lists are behind (default: 0)."):argname "TIME"
-    :convert(arguments.to("duration", "--list-lag"))
+  arguments.add_number(command, "--list-lag", "duration",
+    "How far its lists are behind (default: 0).")
   command:option("--credential", "Where the token is to be found (default: token)."):choices(
     ROUTES):argname "ROUTE"
 end
@@ -50,14 +50,10 @@ local function start(given, names)
     offers[name] = { running = "publish", elapsed = 21600, publish_seconds = 86400,
       list_lag = given.list_lag, republish = given.republish and 20 * given.speed }
   end
-  local portal, message = require "cpp.emulator".start {
+  return require "cpp.emulator".start {
     tls = given.tls or false, speed = given.speed, offers = offers,
     certificate = given.credential == "certificate",
   }
-  if not portal then
-    exit.with(1, "cloudpartner: " .. text.clean(message))
-  end
-  return portal
 end
 
 local function names_of(given)
@@ -83,7 +79,11 @@ end
 --- Runs until a signal ends it.
 function emulate.run(given)
   local names = names_of(given)
-  local portal <close> = start(given, names)
+  local portal <close>, message = start(given, names)
+  if not portal then
+    io.stderr:write("cloudpartner: ", text.clean(message), "\n")
+    return 1
+  end
   for i, name in ipairs(names) do
     names[i] = text.quote_word(text.clean(name))
   end
@@ -94,7 +94,7 @@ function emulate.run(given)
   while not system.caught() do
     system.wait(-1)
   end
-  return exit.SIGNAL + system.caught()
+  return 128 + system.caught()
 end
 
 return emulate

@@ -7,10 +7,10 @@ local json = {}
 
 local ORDER = { "event", "time", "publisher", "offer", "outcome", "state", "progress",
   "kind", "operation", "location", "changed_time", "may_publish", "running", "trouble",
-  "cancel", "steps", "problems", "curl", "source", "tenant", "application", "user", "object_id",
-  "audience", "expires", "error" }
+  "cancel", "steps", "problems", "curl", "source", "tenant", "application", "user",
+  "object_id", "audience", "expires", "error" }
 
--- Objects within.
+-- Of the objects within.
 local ERROR = { "kind", "code", "message", "status", "request_id" }
 local LISTS = { steps = { "name", "status", "progress" }, problems = { "step", "text" } }
 
@@ -19,7 +19,7 @@ local function escape(character)
   return ("\\u%04x"):format(utf8.codepoint(character))
 end
 
-local function encode(value)
+local function encode_plain(value)
   if type(value) == "string" then
     value = text.repair(value)
   end
@@ -27,53 +27,51 @@ local function encode(value)
   return (text.replace_hidden(encoded, escape))
 end
 
--- Fields are strings, numbers, booleans, or { json = text }: encoded already.
-local function encode_object(fields, order)
+local encode_object
+
+-- nil: an empty one is not told.
+local function encode_list(list, order)
+  local parts = {}
+  for i, one in ipairs(list) do
+    parts[i] = encode_object(one, order)
+  end
+  return #parts > 0 and "[" .. table.concat(parts, ",") .. "]" or nil
+end
+
+local function encode_field(name, value)
+  if name == "error" then
+    return encode_object(value, ERROR)
+  elseif LISTS[name] then
+    return encode_list(value, LISTS[name])
+  end
+  return encode_plain(value)
+end
+
+function encode_object(fields, order)
   local parts = {}
   for _, name in ipairs(order) do
     local value = fields[name]
-    if value ~= nil then
-      local encoded = type(value) == "table" and value.json or encode(value)
-      parts[#parts + 1] = ("%s:%s"):format(encode(name), encoded)
-    end
+    local encoded = value ~= nil and encode_field(name, value)
+    parts[#parts + 1] = encoded and ('"%s":%s'):format(name, encoded) or nil
   end
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
-local function encode_list(list, order)
-  local parts = {}
-  for i, one in ipairs(list or {}) do
-    parts[i] = encode_object(one, order)
-  end
-  return #parts > 0 and { json = "[" .. table.concat(parts, ",") .. "]" } or nil
-end
-
 --- One line.
----@param fields table  by their names in the line; steps, problems and error as they are
-function json.line(event, fields)
-  local all = { event = event, time = os.date "!%Y-%m-%dT%H:%M:%SZ" }
-  for name, value in pairs(fields) do
-    all[name] = value
-  end
-  for name, order in pairs(LISTS) do
-    all[name] = encode_list(fields[name], order)
-  end
-  all.error = fields.error and { json = encode_object(fields.error, ERROR) }
-  return encode_object(all, ORDER)
-end
-
---- The fields that an operation tells, with those that are known better.
-function json.fields(operation, known)
-  local fields = {}
-  if operation then
-    fields = { publisher = operation.publisher, offer = operation.offer,
-      state = operation.state, progress = operation.progress,
-      operation = operation.id or operation.operation, location = operation.location }
-  end
-  for name, value in pairs(known or {}) do
+---@param event string
+---@param known table  what it tells, by the names of the fields; steps, problems and error
+--- as they are
+---@param operation cpp.operation|cpp.cli.subject|nil  tells what `known` does not
+function json.line(event, known, operation)
+  local about = operation or {}
+  local fields = { event = event, time = os.date "!%Y-%m-%dT%H:%M:%SZ",
+    publisher = about.publisher, offer = about.offer, state = about.state,
+    progress = about.progress, operation = about.id or about.operation,
+    location = about.location }
+  for name, value in pairs(known) do
     fields[name] = value
   end
-  return fields
+  return encode_object(fields, ORDER)
 end
 
 return json

@@ -2,13 +2,13 @@
 
 local arguments = require "cpp.cli.arguments"
 local facts = require "cpp.cli.facts"
-local json = require "cpp.cli.json"
 local session = require "cpp.cli.session"
 local tell = require "cpp.cli.tell"
 
 local operations = {}
 
-local TEXTS = {
+local HELP = {
+  name = "operations",
   summary = "List the operations of offers.",
   description = [[
 Lists the operations of an offer, in the service's order: id, state, kind and
@@ -23,7 +23,7 @@ Exit statuses: 0 the service has answered; 1 it has not.]],
 }
 
 function operations.define(parser)
-  local command = arguments.command(parser, "operations", TEXTS)
+  local command = parser:command(HELP)
   arguments.add_offers(command)
   arguments.add_output(command, {}, "the operations")
 end
@@ -31,10 +31,10 @@ end
 -- A result ends each list, also an empty one.
 local function print_json(self, list, subject)
   for _, item in ipairs(list) do
-    self.screen:emit(json.line("operation", json.fields(item, {
-      kind = facts.kind(item), changed_time = facts.changed(item) })))
+    self:emit("operation", { kind = facts.kind(item), changed_time = facts.changed(item) },
+      item)
   end
-  self.screen:emit(json.line("result", json.fields(subject)))
+  self:emit("result", {}, subject)
 end
 
 -- Several lists need their names.

@@ -5,7 +5,8 @@ local session = require "cpp.cli.session"
 
 local poll = {}
 
-local TEXTS = {
+local HELP = {
+  name = "poll",
   summary = "Ask once about operations.",
   description = [[
 Asks once how an operation is: its state, its steps, what went wrong.]],
@@ -18,7 +19,7 @@ Exit statuses: 0 the service has answered, whatever the state; 1 it has not.]],
 }
 
 function poll.define(parser)
-  local command = arguments.command(parser, "poll", TEXTS)
+  local command = parser:command(HELP)
   arguments.add_locations(command)
   arguments.add_output(command, {}, "the result")
 end

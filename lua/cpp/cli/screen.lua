@@ -238,8 +238,13 @@ end
 -- ---- progress ----
 
 --- Begins a row.
-function screen:add(label, line)
-  local row = { label = label, line = line, since = self.clock() }
+---@param label string
+---@param line cpp.cli.line
+---@param row? table  becomes the row
+---@return cpp.cli.row
+function screen:add(label, line, row)
+  row = row or {}
+  row.label, row.line, row.since = label, line, self.clock()
   self.rows[#self.rows + 1] = row
   return row
 end

@@ -1,9 +1,9 @@
 --- What every verb that asks the service needs: a client, a screen, and an end when a
 -- signal comes.
 
+local arguments = require "cpp.cli.arguments"
 local cpp = require "cpp"
 local credential = require "cpp.credential"
-local exit = require "cpp.cli.exit"
 local facts = require "cpp.cli.facts"
 local json = require "cpp.cli.json"
 local screen = require "cpp.cli.screen"
@@ -21,6 +21,7 @@ local workflow = require "cpp.workflow"
 ---@field token cpp.credential
 ---@field stopped integer|nil  by this signal
 ---@field began number  on the client's clock
+---@field hinted table<string, true>
 local session = {}
 session.__index = session
 
@@ -48,48 +49,44 @@ local function describe_rest(event, heard, left)
 end
 
 -- What cannot be tried again, because time is up, is the end, and told as such.
-local function tell_trouble(self, name, subject, failed, event, heard)
+local function tell_trouble(self, subject, failed, event, heard)
   local left = self.began + (self.given.deadline or DEADLINE) - self.client:now()
-  if left <= 0 then
-    return
+  if left > 0 then
+    self.screen:note(("%s: %s; %s"):format(subject.label, failed.message,
+      describe_rest(event, heard, left)))
+    self:emit_change { publisher = subject.publisher, offer = subject.offer,
+      location = subject.location, error = failed }
   end
-  self.screen:note(("%s: %s; %s"):format(name(), failed.message,
-    describe_rest(event, heard, left)))
-  self:print_change { publisher = subject.publisher, offer = subject.offer,
-    location = subject.location, error = failed }
 end
 
 -- Seconds above which a pause that a good answer asks for is worth a word.
 local LONG_PAUSE = 10
 
-local function tell_pause(self, name, event)
+local function tell_pause(self, subject, event)
   if not event.code and (event.retry_after or 0) > LONG_PAUSE then
-    self.screen:note(("%s: the service asks to wait %s"):format(name(),
+    self.screen:note(("%s: the service asks to wait %s"):format(subject.label,
       text.duration(event.retry_after)))
   end
 end
 
---- The option `trace` for the calls of a workflow: tells what fails meanwhile, and what
---- makes it wait. `name` gives whose calls they are.
-function session:listener(name, subject)
+--- The option `trace` for calls: tells what fails meanwhile, and what makes a workflow
+--- wait. One look is not tried again.
+---@param subject cpp.cli.row  whose calls they are
+---@param overhear? fun(self: cpp.cli.session, subject: cpp.cli.row, event: table)
+function session:listener(subject, overhear)
   local listen = trace.listener(function() return self.client:now() end, function(...)
-    tell_trouble(self, name, subject, ...)
+    tell_trouble(self, subject, ...)
   end)
   return function(event)
     print_trace(self, event)
-    tell_pause(self, name, event)
-    listen(event)
+    if self.given.patient then
+      tell_pause(self, subject, event)
+      listen(event)
+    end
+    if overhear then
+      overhear(self, subject, event)
+    end
   end
-end
-
--- Of exchanges that are nobody's: the token's. One look is not tried again.
-local function common_listener(self)
-  if self.given.patient then
-    return self:listener(function() return "cloudpartner" end, {})
-  end
-  return self.given.trace and function(event)
-    print_trace(self, event)
-  end or nil
 end
 
 -- ---- waiting ----
@@ -131,7 +128,7 @@ end
 local function as_usage(fn, ...)
   local good, result, err = pcall(fn, ...)
   if not good then
-    exit.with(2, "cloudpartner: " .. tostring(result))
+    arguments.refuse("%s", tostring(result))
   end
   return result, err
 end
@@ -141,7 +138,7 @@ local function open(given)
     token = credential.environment() }, session)
   self.client = as_usage(cpp.client, {
     endpoint = given.endpoint, ca_file = given.ca_file, proxy = given.proxy,
-    token = self.token, trace = common_listener(self),
+    token = self.token, trace = self:listener { label = "cloudpartner" },
   })
   self.began = self.client:now()
   self.screen = screen.new { quiet = given.quiet, timed = given.patient,
@@ -150,13 +147,13 @@ local function open(given)
   return self
 end
 
--- A result that nobody could read is no success.
+-- A result that nobody could read is no success. Of a signal, as a shell has it.
 local function settle(self, status)
   local trouble = self.screen.failure
   if trouble then
     self.screen:tell("cloudpartner: cannot write the result: " .. trouble)
   end
-  return self.stopped and exit.SIGNAL + self.stopped or trouble and 1 or status
+  return self.stopped and 128 + self.stopped or trouble and 1 or status
 end
 
 --- Runs a verb as a task. After a signal it runs on to its end, on a client that is
@@ -169,19 +166,56 @@ end
 --- Makes a call without sending it: what it raises is the user's wrong use. Gives the
 --- request, as text a curl line, or nil and an error.
 function session:rehearse(method, ...)
-  local arguments = table.pack(...)
-  local emails = method == "cancel" and #self.given.emails > 0 and self.given.emails or nil
-  arguments[arguments.n + 1] = { dry_run = true, notification_emails = emails }
-  return as_usage(self.client[method], self.client,
-    table.unpack(arguments, 1, arguments.n + 1))
+  local words = { ... }
+  words[#words + 1] = { dry_run = true, notification_emails = self.given.emails }
+  return as_usage(self.client[method], self.client, table.unpack(words))
 end
+
+-- From what a person must look at to what is well.
+local ORDER = { 1, 6, 4, 5, 7, 8, 3, 0 }
+
+--- One exit status for several offers.
+---@param statuses integer[]
+---@return integer
+function session.worst(statuses)
+  local occurs = {}
+  for _, status in ipairs(statuses) do
+    occurs[status] = true
+  end
+  for _, status in ipairs(ORDER) do
+    if occurs[status] then
+      return status
+    end
+  end
+  return 1
+end
+
+--- To be closed however the command ends.
+function session:close()
+  self.screen:clear()
+  self.client:close()
+end
+
+session.__close = session.close
 
 -- ---- telling ----
 
---- Prints a line of JSON about progress.
-function session:print_change(fields)
+--- Prints a line of JSON; for its arguments see `json.line`.
+function session:emit(event, known, operation)
+  self.screen:emit(json.line(event, known, operation))
+end
+
+--- The same about progress, where somebody wants that.
+function session:emit_change(known, operation)
   if self.given.json and not self.given.quiet then
-    self.screen:emit(json.line("change", fields))
+    self:emit("change", known, operation)
+  end
+end
+
+--- Prints lines of the result.
+function session:print_all(lines)
+  for _, line in ipairs(lines) do
+    self.screen:print(line)
   end
 end
 
@@ -196,6 +230,30 @@ function session:complain(name, err, subject, more)
   if hint and not self.hinted[hint] then
     self.hinted[hint] = true
     self.screen:tell("cloudpartner: " .. hint)
+  end
+end
+
+--- Tells why a look at a subject, or a wait for it, brought nothing.
+---@return integer status
+function session:fail(subject, err)
+  err = tell.explain(err)
+  local seen = err.operation
+  if self.given.json then
+    self:emit("result", { location = err.location or subject.location, error = err },
+      seen or subject)
+  else
+    self:complain(facts.name(seen or subject), err, subject, { seen and tell.last_seen(seen) })
+  end
+  return 1
+end
+
+--- Tells what would be sent; `known` is what else a line of JSON is to say.
+function session:print_request(request, known, subject)
+  if self.given.json then
+    known.curl = tostring(request)
+    self:emit("dry_run", known, subject)
+  else
+    self.screen:emit(tostring(request))
   end
 end
 
@@ -219,49 +277,29 @@ function session:conclude(what, results)
   if #results > 1 and not self.given.json and not self.given.quiet then
     self.screen:print(("%d %s: %s"):format(#words, what, text.tally(words)))
   end
-  return exit.worst(statuses)
+  return session.worst(statuses)
 end
-
---- To be closed however the command ends.
-function session:close()
-  self.screen:clear()
-  self.client:close()
-end
-
-session.__close = session.close
 
 -- ---- one look ----
 
---- Tells why a look at a subject brought nothing.
-function session:fail(subject, err)
-  err = tell.explain(err)
+--- Shows one operation, in whole.
+function session:show(operation)
+  local problems = workflow.problems(operation)
   if self.given.json then
-    self.screen:emit(json.line("result", json.fields(err.operation or subject, {
-      location = err.location or subject.location, error = err })))
-  else
-    local seen = err.operation
-    self:complain(facts.name(seen or subject), err, subject, { seen and tell.last_seen(seen) })
+    return self:emit("result", { steps = facts.steps(operation), problems = problems },
+      operation)
   end
-  return 1
-end
-
---- Tells what would be sent; `known` is what else a line of JSON is to say.
-function session:print_request(subject, request, known)
-  if self.given.json then
-    local fields = json.fields(subject, known)
-    fields.curl = tostring(request)
-    self.screen:emit(json.line("dry_run", fields))
-  else
-    self.screen:emit(tostring(request))
-  end
+  self.screen:print(tell.look(operation))
+  self:print_all(tell.steps(operation))
+  self:print_all(tell.problems(problems))
 end
 
 local function look(self, method, subject, show)
-  local where = method == "poll" and { subject.location } or { subject.publisher,
-    subject.offer }
+  local where = method == "poll" and { subject.location }
+    or { subject.publisher, subject.offer }
   local answer, err = self:rehearse(method, table.unpack(where))
   if answer and self.given.dry_run then
-    self:print_request(subject, answer)
+    self:print_request(answer, {}, subject)
     return 0
   elseif answer then
     answer, err = self.client[method](self.client, table.unpack(where))
@@ -281,26 +319,8 @@ function session.look(given, method, subjects, show)
     for i, subject in ipairs(subjects) do
       statuses[i] = look(self, method, subject, show)
     end
-    return exit.worst(statuses)
+    return session.worst(statuses)
   end)
-end
-
---- Shows one operation, in whole.
-function session:show(operation)
-  local problems = workflow.problems(operation)
-  if self.given.json then
-    return self.screen:emit(json.line("result", json.fields(operation, {
-      steps = facts.steps(operation), problems = problems })))
-  end
-  self.screen:print(tell.look(operation))
-  self:print_all(tell.steps(operation))
-  self:print_all(tell.problems(problems))
-end
-
-function session:print_all(lines)
-  for _, line in ipairs(lines) do
-    self.screen:print(line)
-  end
 end
 
 return session

@@ -5,7 +5,8 @@ local session = require "cpp.cli.session"
 
 local status = {}
 
-local TEXTS = {
+local HELP = {
+  name = "status",
   summary = "Ask once about offers.",
   description = [[
 Asks once how an offer is: its state, the steps of its last publish, what
@@ -19,7 +20,7 @@ Exit statuses: 0 the service has answered, whatever the state; 1 it has not.]],
 }
 
 function status.define(parser)
-  local command = arguments.command(parser, "status", TEXTS)
+  local command = parser:command(HELP)
   arguments.add_offers(command)
   arguments.add_output(command, {}, "the result")
 end

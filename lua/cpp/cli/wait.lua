@@ -1,9 +1,7 @@
 --- `cloudpartner wait`.
 
 local arguments = require "cpp.cli.arguments"
-local exit = require "cpp.cli.exit"
 local facts = require "cpp.cli.facts"
-local json = require "cpp.cli.json"
 local rows = require "cpp.cli.rows"
 local session = require "cpp.cli.session"
 local task = require "cpp.task"
@@ -13,7 +11,8 @@ local workflow = require "cpp.workflow"
 
 local wait = {}
 
-local TEXTS = {
+local HELP = {
+  name = "wait",
   summary = "Follow operations to their ends.",
   description = [[
 Follows operations to their ends, in another process or on another day: by what
@@ -39,7 +38,7 @@ For several operations it is the first of 1, 6, 4, 5, 7, 0 that occurs.]],
 local STATES = { "canceled", "succeeded", "failed", "waiting_for_publisher_review" }
 
 function wait.define(parser)
-  local command = arguments.command(parser, "wait", TEXTS)
+  local command = parser:command(HELP)
   arguments.add_locations(command)
   local own = {
     command:option("--for", "The state that is wanted, or the service's word for it.")
@@ -51,26 +50,45 @@ function wait.define(parser)
   arguments.add_output(command, own, "changes and results")
 end
 
--- ---- news and results ----
+--- The exit status of one wait: 0 where it ended in the state that is wanted, by default
+--- in any but failure.
+---@param operation cpp.operation|nil
+---@param err cpp.error|nil  where there is no operation
+---@param wanted string|nil  a state
+---@return integer
+function wait.status(operation, err, wanted)
+  if not operation then
+    return err.code == "deadline" and 6 or 1
+  elseif operation.state == wanted then
+    return 0
+  elseif not operation.done then
+    return 7
+  elseif operation.state == "failed" then
+    return 5
+  end
+  return wanted and 4 or 0
+end
+
+---@class cpp.cli.awaited: cpp.cli.subject, cpp.cli.row
+---@field seen cpp.operation|nil  as last seen
 
 local function hear(self, subject, operation)
-  subject.seen, subject.row.label = operation, facts.name(operation)
-  self.screen:change(subject.row, operation)
-  self:print_change(json.fields(operation))
+  subject.seen, subject.label = operation, facts.name(operation)
+  self.screen:change(subject, operation)
+  self:emit_change({}, operation)
 end
 
 local function overhear(self, subject, event)
   if event.status == 404 and event.method == "GET" and not subject.seen then
-    subject.row.unknown = text.clean(subject.operation or subject.row.label)
-    self.screen:change(subject.row)
+    subject.unknown = text.clean(subject.operation or subject.label)
+    self.screen:change(subject)
   end
 end
 
 local function print_result(self, operation)
   local problems = operation.state == "failed" and workflow.problems(operation) or {}
   if self.given.json then
-    return self.screen:emit(json.line("result", json.fields(operation,
-      { problems = problems })))
+    return self:emit("result", { problems = problems }, operation)
   end
   self.screen:print(tell.look(operation))
   self:print_all(tell.problems(problems))
@@ -82,30 +100,21 @@ local function next_of(subject)
   return tell.next_of_wait(facts.name(subject.seen or subject), word)
 end
 
--- ---- the waits ----
-
 -- While a cancel is under way, no review holds it up.
 local function options_of(self, subject)
   local given = self.given
-  local listen = self:listener(function() return subject.row.label end,
-    { publisher = subject.publisher, offer = subject.offer, location = subject.location })
   return {
     deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
     through_review = given.through_review or given.wanted == "canceled",
-    trace = function(event)
-      listen(event)
-      overhear(self, subject, event)
-    end,
-    on_change = function(operation)
-      hear(self, subject, operation)
-    end,
+    trace = self:listener(subject, overhear),
+    on_change = function(operation) hear(self, subject, operation) end,
   }
 end
 
 local function wait_for(self, subject)
   local operation, err = workflow.wait(self.client, subject.location,
     options_of(self, subject))
-  self.screen:remove(subject.row)
+  self.screen:remove(subject)
   if operation then
     print_result(self, operation)
   else
@@ -113,7 +122,7 @@ local function wait_for(self, subject)
     self:fail(subject, err)
     err = tell.explain(err)
   end
-  return { status = exit.of_wait(operation, err, self.given.wanted),
+  return { status = wait.status(operation, err, self.given.wanted),
     word = operation and facts.state(operation) or tell.word { err = err },
     next = err and tell.LEADS_ON[err.code] and next_of(subject) or nil }
 end
@@ -123,7 +132,7 @@ end
 local function wait_for_all(self, subjects)
   for _, subject in ipairs(subjects) do
     self:rehearse("poll", subject.location)
-    subject.row = self.screen:add(facts.name(subject), rows.wait)
+    self.screen:add(facts.name(subject), rows.wait, subject)
   end
   local results, reasons = task.map(subjects, function(subject)
     return wait_for(self, subject)

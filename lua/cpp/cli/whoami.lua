@@ -2,14 +2,14 @@
 
 local arguments = require "cpp.cli.arguments"
 local claims_of = require "cpp.credential.claims"
-local json = require "cpp.cli.json"
 local session = require "cpp.cli.session"
 local tell = require "cpp.cli.tell"
 local text = require "cpp.text"
 
 local whoami = {}
 
-local TEXTS = {
+local HELP = {
+  name = "whoami",
   summary = "Show whose token is used.",
   description = [[
 Shows whose token is used: where it is from, tenant, application, object id,
@@ -26,7 +26,7 @@ Exit statuses: 0 shown; 1 there is no token, or it cannot be read, or with
 }
 
 function whoami.define(parser)
-  local command = arguments.command(parser, "whoami", TEXTS)
+  local command = parser:command(HELP)
   arguments.add_connection(command, {
     command:flag("--json", "Print one JSON object."),
     command:flag("--check", "End with 1 where the service would refuse the token."),
@@ -35,19 +35,19 @@ end
 
 local AUDIENCE = "https://cloudpartner.azure.com"
 
--- Tokens of version 2 call the application azp; those of users name them. A claim of
--- another kind than it should be is not shown.
+-- A claim of another kind than it should be is not shown.
+local function clean(claim)
+  local cleaned = text.clean(claim)
+  return cleaned ~= "" and cleaned or nil
+end
+
+-- Tokens of version 2 call the application azp; those of users name them.
 local function read(claims)
-  local who = {
-    tenant = claims.tid, application = claims.appid or claims.azp,
-    object_id = claims.oid, audience = claims.aud,
-    user = claims.upn or claims.unique_name or claims.preferred_username,
+  return {
+    tenant = clean(claims.tid), application = clean(claims.appid or claims.azp),
+    object_id = clean(claims.oid), audience = clean(claims.aud),
+    user = clean(claims.upn or claims.unique_name or claims.preferred_username),
   }
-  for name, value in pairs(who) do
-    local cleaned = text.clean(value)
-    who[name] = cleaned ~= "" and cleaned or nil
-  end
-  return who
 end
 
 -- os.date refuses years that do not fit.
@@ -97,7 +97,7 @@ local function show(self, claims)
   who.source = text.clean(self.token:route().title)
   if self.given.json then
     who.expires = expires and math.tointeger(expires // 1)
-    self.screen:emit(json.line("result", who))
+    self:emit("result", who)
   else
     who.expiry = describe_expiry(expires)
     print_words(self, who)
