@@ -87,7 +87,8 @@ end
 --- Suspends the running task until somebody calls `task.wake` with it: for
 --- queues of one's own. A run where every task is parked raises.
 function task.park()
-  current "task.park":park()
+  current "task.park"
+  return Run.park()
 end
 
 --- Makes a parked task ready, one of another run too. Each `park` takes exactly
@@ -160,7 +161,7 @@ function task.map(list, fn, concurrency)
     run:launch(work, map)
   end
   if map.workers > 0 then
-    run:park()
+    Run.park()
   end
   return map.results, next(map.errors) and map.errors or nil
 end

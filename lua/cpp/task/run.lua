@@ -8,9 +8,6 @@ local timers = require "cpp.task.timers"
 local running, isyieldable = coroutine.running, coroutine.isyieldable
 local yield, status = coroutine.yield, coroutine.status
 
--- What a task yields once something is registered that will wake it.
-local PARKED = {}
-
 -- Seconds to block when only an answer can end the waiting; and where nothing
 -- tells a foreign loop that the client was closed, for want of a descriptor.
 local LONG, BLIND = 3600, 1
@@ -63,7 +60,7 @@ end
 
 -- Takes what coroutine.resume returned. The first error of a task ends the run, and
 -- is what it raises: a string with the traceback of its task. A task that yields
--- anything else than PARKED only gives the others a turn.
+-- without parking only gives the others a turn.
 local function settle(self, thread, good, ...)
   if not good then
     local message = ...
@@ -76,7 +73,9 @@ local function settle(self, thread, good, ...)
     if thread == self.main then
       self.results = table.pack(...)
     end
-  elseif ... ~= PARKED then
+  elseif self.parking then
+    self.parking = false
+  else
     self.ready:push(thread)
   end
 end
@@ -211,13 +210,20 @@ local function drive(self, thread)
   end
 end
 
---- Suspends the running task until it is woken.
-function Run:park()
-  if isyieldable() then
-    yield(PARKED)
-  else
-    drive(self, (running()))
+--- Suspends the running task until it is woken. Without a variable of its own: a wait
+-- that sleeps here has no more than 26 slots in use, so that the collector shrinks a
+-- stack of 80, which it does above three times as many.
+function Run.park()
+  if not isyieldable() then
+    return drive(run_of[running()], (running()))
   end
+  run_of[running()].parking = true
+  yield()
+end
+
+--- Has the running task woken after a time, or when the client closes: it is to park.
+function Run:rouse(seconds)
+  self.timers:add(self.client:now() + seconds, (running()))
 end
 
 --- Suspends the running task for a time, or until the client closes.
@@ -225,8 +231,8 @@ function Run:sleep(seconds)
   if not isyieldable() then
     self.client:sleep(seconds)
   elseif not self:is_closed() then
-    self.timers:add(self.client:now() + seconds, (running()))
-    yield(PARKED)
+    self:rouse(seconds)
+    Run.park()
   end
 end
 
@@ -250,7 +256,8 @@ local function wait_function(self)
     else
       self.timers:add(client:now() + (seconds or 0), thread)
     end
-    yield(PARKED)
+    self.parking = true
+    yield()
   end
 end
 

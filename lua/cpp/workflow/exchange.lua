@@ -6,6 +6,7 @@ local fault = require "cpp.workflow.fault"
 local is_closed = require "cpp.task.closed"
 local options = require "cpp.workflow.options"
 local pace = require "cpp.workflow.pace"
+local Run = require "cpp.task.run"
 local task = require "cpp.task"
 
 local exchange = {}
@@ -138,26 +139,26 @@ end
 
 -- ---- pauses ----
 
--- A task leaves the others their time, also where the client is a plain table.
-local function sleep(client, seconds)
-  if is_closed(client) then
-    return nil, closed_error()
-  elseif task.running(client) then
-    return task.sleep(seconds)
-  end
-  return client:sleep(seconds)
-end
-
---- Waits for the time of the next look.
+--- Waits for the time of the next look. A task is to park for it, with little else on
+--- its stack: thousands do.
 ---@param self cpp.workflow.job
 ---@param aim? number  when a look can decide something at last
+---@return boolean|nil parks  the caller, a task, is to call task.park
 function exchange.pause(self, aim)
-  local seconds, reason = pace.pause(self, self.client:now(), aim)
+  local client = self.client
+  local seconds, reason = pace.pause(self, client:now(), aim)
   if self.polls or self.trace then
     self.delay, self.reason = seconds, reason
   end
-  local _, err = sleep(self.client, seconds)
-  self.fatal = self.fatal or (err and fault.complete(err))
+  if is_closed(client) then
+    self.fatal = self.fatal or closed_error()
+  elseif task.running(client) and coroutine.isyieldable() then
+    Run.of(coroutine.running()):rouse(seconds)
+    return true
+  else
+    local _, err = client:sleep(seconds)
+    self.fatal = self.fatal or (err and fault.complete(err))
+  end
 end
 
 return exchange

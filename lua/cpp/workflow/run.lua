@@ -5,6 +5,7 @@ local evidence = require "cpp.workflow.evidence"
 local exchange = require "cpp.workflow.exchange"
 local outcome = require "cpp.workflow.outcome"
 local pace = require "cpp.workflow.pace"
+local task = require "cpp.task"
 local verdict = require "cpp.workflow.verdict"
 
 local run = {}
@@ -92,7 +93,9 @@ function STEPS.post(self, start_by)
 end
 
 function STEPS.pause(self, aim)
-  exchange.pause(self, aim)
+  if exchange.pause(self, aim) then
+    task.park()
+  end
   evidence.rest(self)
 end
 

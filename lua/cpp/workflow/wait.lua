@@ -5,6 +5,7 @@ local exchange = require "cpp.workflow.exchange"
 local fault = require "cpp.workflow.fault"
 local options = require "cpp.workflow.options"
 local pace = require "cpp.workflow.pace"
+local task = require "cpp.task"
 
 local wait = {}
 
@@ -114,8 +115,8 @@ function wait.follow(self)
       return self.operation
     elseif pace.is_spent(self) then
       return nil, expire(self)
-    elseif not self.rejected then
-      exchange.pause(self)
+    elseif not self.rejected and exchange.pause(self) then
+      task.park()
     end
   end
 end
