@@ -17,13 +17,14 @@
 
 local Run = require "cpp.task.run"
 local cpp = require "cpp"
+local is_closed = require "cpp.task.closed"
 
 local task = {}
 
 local CONCURRENCY = 16
 
 local function current(what)
-  local run = Run.of(coroutine.running())
+  local run = Run.of[coroutine.running()]
   if not run then
     error(what .. " must be called in a task of task.run", 3)
   end
@@ -42,12 +43,11 @@ end
 ---@param ... any  fn's arguments
 ---@return any ...  fn's results
 function task.run(client, fn, ...)
-  if Run.is_on(client) then
+  if Run.on[client] then
     error("a task.run is at work on this client already", 2)
   end
   local run <close> = Run.new(client)
-  run.main = run:launch(fn, ...)
-  return run:loop()
+  return run:follow(fn, ...)
 end
 
 --- Starts a task of its own beside the one that calls. It runs when the caller
@@ -67,8 +67,13 @@ function task.sleep(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
     error("task.sleep: seconds must be a number from 0", 2)
   end
-  run:sleep(seconds)
-  if run:is_closed() then
+  if not coroutine.isyieldable() then
+    run.client:sleep(seconds)
+  elseif not is_closed(run.client) then
+    run:rouse(seconds)
+    Run.park()
+  end
+  if is_closed(run.client) then
     return nil, cpp.error { kind = "closed", code = "closed",
       message = "the client is closed" }
   end
@@ -80,7 +85,7 @@ end
 ---@param client? cpp.client|table
 ---@return boolean
 function task.running(client)
-  local run = Run.of(coroutine.running())
+  local run = Run.of[coroutine.running()]
   return run ~= nil and (client == nil or run.client == client)
 end
 
@@ -95,22 +100,11 @@ end
 --- one `wake`.
 ---@param thread thread  what coroutine.running() gave in that task
 function task.wake(thread)
-  Run.of(thread):wake(thread)
+  Run.of[thread]:wake(thread)
 end
 
 local function traceback(message)
   return type(message) == "string" and debug.traceback(message, 2) or message
-end
-
--- What one call of fn gave: into the results, or why not, into the errors.
-local function collect(map, i, good, value, reason)
-  if good and value ~= nil then
-    map.results[i] = value
-  elseif good then
-    map.errors[i] = reason
-  else
-    map.errors[i] = value == nil and "nil" or value
-  end
 end
 
 local Worker = {}
@@ -121,7 +115,14 @@ local function work(map)
   while map.last < #map.list do
     local i = map.last + 1
     map.last, worker.at = i, i
-    collect(map, i, xpcall(map.fn, traceback, map.list[i], i))
+    local good, value, reason = xpcall(map.fn, traceback, map.list[i], i)
+    if not good then
+      map.errors[i] = value == nil and "nil" or value
+    elseif value == nil then
+      map.errors[i] = reason
+    else
+      map.results[i] = value
+    end
     worker.at = nil
   end
 end

@@ -12,22 +12,13 @@ local yield, status = coroutine.yield, coroutine.status
 -- tells a foreign loop that the client was closed, for want of a descriptor.
 local LONG, BLIND = 3600, 1
 
--- Coroutine -> the run that it is a task of; client -> the run on it.
-local run_of = setmetatable({}, { __mode = "k" })
-local run_on = setmetatable({}, { __mode = "k" })
-
 local Run = {}
 Run.__index = Run
 
---- The run that a coroutine is a task of, or nil.
-function Run.of(thread)
-  return run_of[thread]
-end
-
---- Whether a run is at work on a client.
-function Run.is_on(client)
-  return run_on[client] ~= nil
-end
+-- Coroutine -> the run that it is a task of; client -> the run at work on it.
+Run.of = setmetatable({}, { __mode = "k" })
+Run.on = setmetatable({}, { __mode = "k" })
+local run_of = Run.of
 
 -- ---- tasks ----
 
@@ -43,13 +34,6 @@ function Run:launch(fn, ...)
   return thread
 end
 
--- A task has ended.
-local function drop(self, thread)
-  if self.tasks[thread] then
-    self.tasks[thread], self.count = nil, self.count - 1
-  end
-end
-
 --- Makes a parked task ready. A run that idles in a foreign loop is woken.
 function Run:wake(thread)
   self.ready:push(thread)
@@ -58,21 +42,32 @@ function Run:wake(thread)
   end
 end
 
--- Takes what coroutine.resume returned. The first error of a task ends the run, and
--- is what it raises: a string with the traceback of its task. A task that yields
--- without parking only gives the others a turn.
+-- The first error of a task ends the run, and is what it raises: a string with the
+-- traceback of its task.
+local function fail(self, thread, message)
+  if type(message) == "string" then
+    message = debug.traceback(thread, message)
+  end
+  self.failure = self.failure or { message }
+end
+
+-- A task has ended.
+local function drop(self, thread, ...)
+  if self.tasks[thread] then
+    self.tasks[thread], self.count = nil, self.count - 1
+  end
+  if thread == self.main then
+    self.results = table.pack(...)
+  end
+end
+
+-- Takes what coroutine.resume returned. A task that yields without parking only gives
+-- the others a turn.
 local function settle(self, thread, good, ...)
   if not good then
-    local message = ...
-    if type(message) == "string" then
-      message = debug.traceback(thread, message)
-    end
-    self.failure = self.failure or { message }
+    fail(self, thread, ...)
   elseif status(thread) == "dead" then
-    drop(self, thread)
-    if thread == self.main then
-      self.results = table.pack(...)
-    end
+    drop(self, thread, ...)
   elseif self.parking then
     self.parking = false
   else
@@ -105,11 +100,6 @@ end
 
 -- ---- time ----
 
---- Whether the client was closed.
-function Run:is_closed()
-  return is_closed(self.client)
-end
-
 -- Seconds until something is due: 0 when a task is ready, nil when no timer runs.
 -- The timer of a task that somebody closed is none.
 local function time_left(self)
@@ -118,15 +108,10 @@ local function time_left(self)
   end
   local time, thread = self.timers:next()
   while thread and status(thread) == "dead" do
-    self.timers:due(time)
+    self.timers:take()
     time, thread = self.timers:next()
   end
   return time and math.max(0, time - self.client:now())
-end
-
--- With a request under way the client always wants a step at some time.
-local function is_answer_to_come(self)
-  return self.engine and self.client:timeout() ~= nil
 end
 
 -- Nothing is ready, no timer runs and no answer is to come: what is left are tasks
@@ -140,16 +125,12 @@ local function forget_closed(self)
   self.tasks, self.count = {}, 0
 end
 
-local function wait_in_foreign_loop(self, seconds)
-  self.outside = true
-  self.previous(self.client, self.blind and math.min(seconds or LONG, BLIND) or seconds)
-  self.outside = false
-  self.client:step(0)
-end
-
 local function let_time_pass(self, seconds)
   if self.previous then
-    wait_in_foreign_loop(self, seconds)
+    self.outside = true
+    self.previous(self.client, self.blind and math.min(seconds or LONG, BLIND) or seconds)
+    self.outside = false
+    self.client:step(0)
   elseif self.engine then
     self.client:step(seconds or LONG)
   elseif seconds > 0 then
@@ -168,27 +149,38 @@ local function wake_finished(self)
 end
 
 local function wake_due(self, now)
-  local thread = self.timers:due(now)
-  while thread do
-    self.ready:push(thread)
-    thread = self.timers:due(now)
+  local time = self.timers:next()
+  while time and time <= now do
+    self.ready:push(self.timers:take())
+    time = self.timers:next()
   end
 end
 
+-- With an answer to come the client always wants a step at some time. When it closes,
+-- exchanges in flight end by themselves, and sleeps do once they are resumed.
 local function idle(self)
-  local seconds = time_left(self)
-  if not seconds and not is_answer_to_come(self) then
+  local client, seconds = self.client, time_left(self)
+  if not seconds and not (self.engine and client:timeout()) then
     return forget_closed(self)
   end
-  let_time_pass(self, self:is_closed() and 0 or seconds)
+  let_time_pass(self, is_closed(client) and 0 or seconds)
   if self.engine then
     wake_finished(self)
   end
-  wake_due(self, self.client:now())
-  -- Exchanges in flight end by themselves when the client closes; sleeps do once
-  -- they are resumed.
-  if #self.ready == 0 and self:is_closed() then
+  wake_due(self, client:now())
+  if #self.ready == 0 and is_closed(client) then
     wake_due(self, math.huge)
+  end
+end
+
+local function go_on_while(self, is_needed)
+  while is_needed() do
+    turn(self)
+    if self.failure then
+      error(self.failure[1], 0)
+    elseif is_needed() then
+      idle(self)
+    end
   end
 end
 
@@ -199,15 +191,9 @@ end
 -- catches it on the way.
 local function drive(self, thread)
   self.driving[thread] = true
-  while self.driving[thread] do
-    turn(self)
-    if self.failure then
-      self.driving[thread] = nil
-      error(self.failure[1], 0)
-    elseif self.driving[thread] then
-      idle(self)
-    end
-  end
+  go_on_while(self, function()
+    return self.driving[thread]
+  end)
 end
 
 --- Suspends the running task until it is woken. Without a variable of its own: a wait
@@ -226,35 +212,20 @@ function Run:rouse(seconds)
   self.timers:add(self.client:now() + seconds, (running()))
 end
 
---- Suspends the running task for a time, or until the client closes.
-function Run:sleep(seconds)
-  if not isyieldable() then
-    self.client:sleep(seconds)
-  elseif not self:is_closed() then
-    self:rouse(seconds)
-    Run.park()
-  end
-end
-
--- A coroutine that is no task of this run waits as if there were no run.
-local function wait_outside(self, client, seconds, request)
-  if self.previous then
-    return self.previous(client, seconds, request)
-  end
-  client:step(seconds or LONG)
-end
-
--- The client's wait function while the run lasts. It is called only where a task
--- can yield.
+-- The client's wait function while the run lasts, called only where a task can yield.
+-- A coroutine that is no task of this run waits as if there were none.
 local function wait_function(self)
   return function(client, seconds, request)
     local thread = running()
-    if run_of[thread] ~= self then
-      return wait_outside(self, client, seconds, request)
+    local is_ours = run_of[thread] == self
+    if not is_ours and self.previous then
+      return self.previous(client, seconds, request)
+    elseif not is_ours then
+      return client:step(seconds or LONG)
     elseif request then
       self.requests[request] = thread
     else
-      self.timers:add(client:now() + (seconds or 0), thread)
+      self:rouse(seconds or 0)
     end
     self.parking = true
     yield()
@@ -274,22 +245,17 @@ function Run.new(client)
     self.blind = client:wait() and not client:pollfd()
     self.previous = client:wait(wait_function(self))
   end
-  run_on[client] = self
+  Run.on[client] = self
   return self
 end
 
---- Gives every task its turns until all have ended or one has failed.
----@return any ...  the results of the task `main`
-function Run:loop()
-  while self.count > 0 and not self.failure do
-    turn(self)
-    if self.count > 0 and not self.failure then
-      idle(self)
-    end
-  end
-  if self.failure then
-    error(self.failure[1], 0)
-  end
+--- Starts the main task and gives every one its turns until all have ended or one has
+-- failed. What the main task returns.
+function Run:follow(fn, ...)
+  self.main = self:launch(fn, ...)
+  go_on_while(self, function()
+    return self.count > 0
+  end)
   return table.unpack(self.results, 1, self.results.n)
 end
 
@@ -299,7 +265,7 @@ function Run:__close()
   if self.engine then
     self.client:wait(self.previous)
   end
-  run_on[self.client] = nil
+  Run.on[self.client] = nil
   self.over = true
   for thread in pairs(self.tasks) do
     local good, message = coroutine.close(thread)

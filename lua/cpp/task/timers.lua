@@ -6,34 +6,34 @@ local timers = {}
 timers.__index = timers
 
 function timers.new()
-  return setmetatable({ size = 0, last = 0, times = {}, turns = {}, values = {} },
-    timers)
+  return setmetatable({ size = 0, added = 0, {}, {}, {} }, timers)
 end
 
 local function is_before(self, one, other)
-  local times, turns = self.times, self.turns
+  local times, turns = self[1], self[2]
   return times[one] < times[other]
     or (times[one] == times[other] and turns[one] < turns[other])
 end
 
-local function swap(list, one, other)
-  list[one], list[other] = list[other], list[one]
-end
-
-local function exchange(self, one, other)
-  swap(self.times, one, other)
-  swap(self.turns, one, other)
-  swap(self.values, one, other)
+local function swap(self, one, other)
+  for _, list in ipairs(self) do
+    list[one], list[other] = list[other], list[one]
+  end
 end
 
 function timers:add(time, value)
   local at = self.size + 1
-  self.size, self.last = at, self.last + 1
-  self.times[at], self.turns[at], self.values[at] = time, self.last, value
+  self.size, self.added = at, self.added + 1
+  self[1][at], self[2][at], self[3][at] = time, self.added, value
   while at > 1 and is_before(self, at, at // 2) do
-    exchange(self, at, at // 2)
+    swap(self, at, at // 2)
     at = at // 2
   end
+end
+
+--- When the next one is due, and its value; or nil.
+function timers:next()
+  return self[1][1], self[3][1]
 end
 
 -- The one of `at` and its children that comes first.
@@ -45,23 +45,14 @@ local function first_of(self, at)
   return first
 end
 
---- When the next one is due, and its value; or nil.
-function timers:next()
-  return self.times[1], self.values[1]
-end
-
---- Takes out a value that is due at `now`; nil when none is.
-function timers:due(now)
-  local size, value = self.size, self.values[1]
-  if size == 0 or self.times[1] > now then
-    return nil
-  end
-  exchange(self, 1, size)
-  self.times[size], self.turns[size], self.values[size] = nil, nil, nil
-  self.size = size - 1
+--- Takes out the next one, where there is one. Its value.
+function timers:take()
+  local size, value = self.size, self[3][1]
+  swap(self, 1, size)
+  self.size, self[1][size], self[2][size], self[3][size] = size - 1, nil, nil, nil
   local at, first = 1, first_of(self, 1)
   while first ~= at do
-    exchange(self, at, first)
+    swap(self, at, first)
     at, first = first, first_of(self, first)
   end
   return value

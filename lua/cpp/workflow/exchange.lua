@@ -153,7 +153,7 @@ function exchange.pause(self, aim)
   if is_closed(client) then
     self.fatal = self.fatal or closed_error()
   elseif task.running(client) and coroutine.isyieldable() then
-    Run.of(coroutine.running()):rouse(seconds)
+    Run.of[coroutine.running()]:rouse(seconds)
     return true
   else
     local _, err = client:sleep(seconds)
