@@ -1,5 +1,10 @@
 --- What a workflow asks of its client: exchanges, with their options and trace, and
 -- pauses between them.
+--
+-- It is done in the workflow's own table, which is its pace too. `polls`, if there, gets
+-- the last 16 polls; `batch`, if there, bounds the exchanges in flight; `delay` and
+-- `reason` are those of the last pause, until an exchange follows; `fatal` is an error
+-- that ends the workflow, whatever it knows.
 
 local cpp = require "cpp"
 local fault = require "cpp.workflow.fault"
@@ -17,21 +22,10 @@ local TIMEOUT = 60
 local LEAST_TIMEOUT = 0.001
 local POLLS_KEPT = 16
 
----@class cpp.workflow.job: cpp.workflow.pace  what asks
----@field client table  five functions: cancel, poll, operations, sleep, now
----@field calls table  options of every call
----@field trace function|nil  whom to tell of exchanges
----@field counts table|nil  method -> exchanges of it, where somebody is told
----@field polls table|nil  the last 16 polls: { status, delay, reason }
----@field delay number|nil  seconds of the last pause, until an exchange follows
----@field reason string|nil  why so long
----@field fatal cpp.error|nil  what ends the workflow, whatever it knows
----@field batch cpp.workflow.batch|nil  what bounds the exchanges in flight
-
 --- Equips a workflow's own table.
 ---@param self table
----@param client table
----@param calls table  from options.split
+---@param client table  five functions: cancel, poll, operations, sleep, now
+---@param calls table  options of every call, from options.split
 function exchange.equip(self, client, calls)
   self.client, self.calls, self.trace = client, calls, calls.trace
   if calls.trace == nil and type(client) == "userdata" then
@@ -54,16 +48,15 @@ local function traced(self, method)
   end
 end
 
--- No exchange that begins before the deadline outlives it. A timeout that is no number
--- the call refuses.
+-- Seconds, where those of the calls are too many: no exchange that begins before the
+-- deadline outlives it. What is no number the call refuses.
 local function timeout_of(self)
   local left, timeout = self.until_time - self.client:now(), self.calls.timeout
   if timeout == nil then
     timeout = type(self.client) == "userdata" and self.client:option "timeout" or TIMEOUT
   end
-  if left > 0 and type(timeout) == "number" and left < timeout then
-    return math.max(left, LEAST_TIMEOUT)
-  end
+  local is_short = left > 0 and type(timeout) == "number" and left < timeout
+  return is_short and math.max(left, LEAST_TIMEOUT) or nil
 end
 
 local function call_options(self, method, start_by)
@@ -77,15 +70,11 @@ end
 
 -- ---- exchanges ----
 
-local function closed_error()
-  return cpp.error { kind = "closed", code = "closed", sent = false,
-    message = "the client was closed" }
-end
-
 local function call(self, method, what, start_by)
   local client = self.client
   if is_closed(client) then
-    return nil, closed_error()
+    return nil, cpp.error { kind = "closed", code = "closed", sent = false,
+      message = "the client was closed" }
   elseif method == "poll" then
     return client:poll(what, call_options(self, method, start_by))
   end
@@ -105,19 +94,8 @@ local function remember(self, status)
   self.delay, self.reason = nil, nil
 end
 
-local function note(self, answer, err, answered)
-  remember(self, err and (err.status or err.code) or answer.http_status or 200)
-  pace.note(self, answer, err, answered)
-  if err and (err.kind == "closed" or pace.is_silent(self, answered)) then
-    self.fatal = err
-  end
-  if err and self.batch then
-    self.batch:heed(self, err, answered)
-  end
-end
-
 --- Asks.
----@param self cpp.workflow.job
+---@param self table
 ---@param method "cancel"|"poll"|"operations"
 ---@param what? table|string  for poll: an operation or a location
 ---@param start_by? number  when the request must have begun to leave
@@ -133,15 +111,23 @@ function exchange.ask(self, method, what, start_by)
   end
   err = not answer and fault.complete(err) or nil
   local answered = self.client:now()
-  note(self, answer, err, answered)
+  remember(self, err and (err.status or err.code) or answer.http_status or 200)
+  pace.note(self, answer, err, answered)
+  if err and (err.kind == "closed" or pace.is_silent(self, answered)) then
+    self.fatal = err
+  end
+  if err and self.batch then
+    self.batch:heed(self, err, answered)
+  end
   return answer, err, asked, answered
 end
 
 -- ---- pauses ----
 
 --- Waits for the time of the next look. A task is to park for it, with little else on
---- its stack: thousands do.
----@param self cpp.workflow.job
+--- its stack: thousands do. That the client was closed meanwhile is for the next
+--- exchange to tell.
+---@param self table
 ---@param aim? number  when a look can decide something at last
 ---@return boolean|nil parks  the caller, a task, is to call task.park
 function exchange.pause(self, aim)
@@ -151,14 +137,13 @@ function exchange.pause(self, aim)
     self.delay, self.reason = seconds, reason
   end
   if is_closed(client) then
-    self.fatal = self.fatal or closed_error()
+    return
   elseif task.running(client) and coroutine.isyieldable() then
     Run.of[coroutine.running()]:rouse(seconds)
     return true
-  else
-    local _, err = client:sleep(seconds)
-    self.fatal = self.fatal or (err and fault.complete(err))
   end
+  local _, err = client:sleep(seconds)
+  self.fatal = self.fatal or (err and fault.complete(err))
 end
 
 return exchange

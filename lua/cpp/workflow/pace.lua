@@ -1,4 +1,11 @@
 --- When a workflow asks next: interval, Retry-After, silence and deadline.
+--
+-- It is kept in the workflow's own table, for ten thousand of them wait: `options`, and on
+-- the client's clock `until_time`, the deadline; `since`, when something changed (for a
+-- cancel, when it was answered); `unheard`, when the first exchange began, until one is
+-- answered; `not_before`, until when the service asks not to be asked, and `post_before`,
+-- the same for a POST. `spent`: the last look, the one at the deadline, was had. `shared`:
+-- what a batch was asked for.
 
 local fault = require "cpp.workflow.fault"
 
@@ -9,20 +16,9 @@ local SILENCE = 60
 -- A pause may end a little early on the client's clock.
 local MARGIN = 0.001
 
--- In a workflow's own table, for ten thousand of them wait; absent until it is so:
----@class cpp.workflow.pace
----@field options table  interval, max_interval, deadline, from options.split
----@field until_time number  the deadline, on the client's clock
----@field since number  when something changed; for a cancel, when it was answered
----@field unheard number|nil  when the first exchange began, until one is answered
----@field spent true|nil  the last look, the one at the deadline, was had
----@field not_before number|nil  until then the service asks not to be asked
----@field post_before number|nil  the same for a POST: only failed exchanges hold it
----@field shared { not_before: number }|nil  what the whole batch was asked for
-
 --- Begins the pace of a workflow.
 ---@param self table
----@param options table
+---@param options table  interval, max_interval, deadline, from options.split
 ---@param now number
 function pace.begin(self, options, now)
   self.options, self.until_time, self.since = options, now + options.deadline, now
@@ -43,11 +39,7 @@ function pace.asked_seconds(answer)
   return is_sensible and seconds or nil
 end
 
---- Takes note of what an exchange brought.
----@param self cpp.workflow.pace
----@param answer table|nil
----@param err table|nil
----@param answered number
+--- An exchange has brought an answer or an error.
 function pace.note(self, answer, err, answered)
   if answer or fault.is_answer(err) then
     self.unheard = nil
@@ -66,32 +58,21 @@ local function until_of(self, own)
 end
 
 --- Whether the service asks not to be looked at.
----@param self cpp.workflow.pace
----@param now number
----@return boolean
 function pace.holds_look(self, now)
   return now < until_of(self, self.not_before)
 end
 
---- Whether it asks not to be sent anything. A good answer never does.
----@param self cpp.workflow.pace
----@param now number
----@return boolean
+--- Whether it asks not to be sent anything, which only failed exchanges do.
 function pace.holds_post(self, now)
   return now < until_of(self, self.post_before)
 end
 
 --- Whether it is no use to try on.
----@param self cpp.workflow.pace
----@param now number
----@return boolean
 function pace.is_silent(self, now)
   return self.unheard ~= nil and now - self.unheard >= SILENCE
 end
 
---- Whether the last look, the one at the deadline, was had.
----@param self cpp.workflow.pace
----@return boolean
+--- Whether the last look was had.
 function pace.is_spent(self)
   return self.spent == true
 end
@@ -106,7 +87,7 @@ local function backoff(self, now)
 end
 
 --- Seconds until the next look, and why so many.
----@param self cpp.workflow.pace
+---@param self table
 ---@param now number
 ---@param aim? number  when a look can decide something at last
 ---@return number seconds
