@@ -111,8 +111,7 @@ end
 local function new_wait(client, subject, opts)
   check_client(client)
   check_subject(subject)
-  local own, calls = options.split(options.WAIT, opts)
-  options.check_calls(client, calls)
+  local own, calls = options.split(options.WAIT, opts, client)
   return wait.new(client, subject, own, calls)
 end
 
@@ -137,8 +136,7 @@ end
 
 local function new_single(client, publisher, offer, opts)
   check_client(client)
-  local own, calls = options.split(options.CANCEL, opts)
-  options.check_calls(client, calls)
+  local own, calls = options.split(options.CANCEL, opts, client)
   return new_cancel(client, { publisher = publisher, offer = offer }, own, calls)
 end
 
@@ -164,23 +162,22 @@ end
 -- ---- many offers ----
 
 -- {"contoso", "vm"} is short for {publisher = "contoso", offer = "vm"}.
-local function split_target(target)
+local function split_target(client, target)
   if type(target) ~= "table" then
     error("a target must be a table", 0)
   end
   local rest = options.merge(target, {})
   rest.publisher, rest.offer, rest[1], rest[2] = nil, nil, nil, nil
-  local own, calls = options.split(options.TARGET, rest)
+  local own, calls = options.split(options.TARGET, rest, client)
   return { publisher = target.publisher or target[1], offer = target.offer or target[2] },
     own, calls
 end
 
 local function new_in_batch(shared, client, target, own, calls)
-  local name, of_target, own_calls = split_target(target)
-  options.check_calls(client, own_calls)
+  local name, of_target, own_calls = split_target(client, target)
   local self = new_cancel(client, name, options.merge(own, of_target),
     options.merge(calls, own_calls))
-  self.target, self.batch, self.shared, self.is_first = target, shared, shared, true
+  self.target, self.batch, self.is_first = target, shared, true
   return self
 end
 
@@ -216,8 +213,7 @@ end
 local function new_batch(client, targets, opts)
   check_client(client)
   check_array(targets)
-  local own, calls = options.split(options.CANCEL_ALL, opts)
-  options.check_calls(client, calls)
+  local own, calls = options.split(options.CANCEL_ALL, opts, client)
   local shared, jobs = batch.new(own.concurrency, #targets), {}
   for i, target in ipairs(targets) do
     jobs[i] = new_in_batch(shared, client, target, own, calls)

@@ -1,5 +1,5 @@
---- Splits a workflow's options into its own, checked, and those of its calls,
--- which the client checks.
+--- Splits a workflow's options into its own, checked, and those of its calls, which
+-- the client checks.
 
 local nearest = require "cpp.nearest"
 
@@ -94,16 +94,27 @@ local function share(known, own)
   return last
 end
 
+-- A call that sends nothing, for what it raises at the workflow's own call, and not in
+-- the middle of its work. A table that stands for a client checks nothing.
+local function rehearse(client, method, ...)
+  if type(client) == "userdata" and not client:closed() then
+    local good, message = pcall(client[method], client, ...)
+    if not good then
+      error(message, 0)
+    end
+  end
+end
+
 -- One for all the jobs whose calls have no options.
 local NONE = {}
 
---- Raises, naming the option, where one of the workflow's own is impossible, or
---- where one is misspelt.
+--- Raises, naming the option, where one is impossible, or misspelt.
 ---@param known table  options.WAIT, CANCEL, CANCEL_ALL or TARGET
----@param given table|nil
+---@param given? table
+---@param client? cpp.client|table  for the options of its calls
 ---@return table own  with defaults, not to be changed
 ---@return table calls  the rest, not to be changed
-function options.split(known, given)
+function options.split(known, given, client)
   if given ~= nil and type(given) ~= "table" then
     error("options: table expected, got " .. type(given), 0)
   end
@@ -121,30 +132,10 @@ function options.split(known, given)
       calls[name] = value
     end
   end
-  return share(known, own), calls
-end
-
--- ---- what only a client can check ----
-
--- A call that sends nothing, for what it raises. A table that stands for a client
--- checks nothing.
-local function rehearse(client, method, ...)
-  if type(client) == "userdata" and not client:closed() then
-    local good, message = pcall(client[method], client, ...)
-    if not good then
-      error(message, 0)
-    end
-  end
-end
-
---- Raises, naming the option, where one of those of its calls is impossible: at the
---- workflow's own call, and not in the middle of its work.
----@param client cpp.client|table
----@param calls table  from options.split
-function options.check_calls(client, calls)
-  if next(calls) ~= nil then
+  if calls ~= NONE then
     rehearse(client, "poll", "/", options.merge(calls, { dry_run = true }))
   end
+  return share(known, own), calls
 end
 
 --- Raises where no URL can hold these names: before anything of a batch is sent.

@@ -4,8 +4,8 @@
 -- the client's clock `until_time`, the deadline; `since`, when something changed (for a
 -- cancel, when it was answered); `unheard`, when the first exchange began, until one is
 -- answered; `not_before`, until when the service asks not to be asked, and `post_before`,
--- the same for a POST. `spent`: the last look, the one at the deadline, was had. `shared`:
--- what a batch was asked for.
+-- the same for a POST; `spent`: the last look, the one at the deadline, was had; `batch`,
+-- if there, has a `not_before` for all of it.
 
 local fault = require "cpp.workflow.fault"
 
@@ -54,7 +54,7 @@ end
 
 -- What a batch was asked for counts for each of it.
 local function until_of(self, own)
-  return math.max(own or -math.huge, self.shared and self.shared.not_before or -math.huge)
+  return math.max(own or -math.huge, self.batch and self.batch.not_before or -math.huge)
 end
 
 --- Whether the service asks not to be looked at.
