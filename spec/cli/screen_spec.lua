@@ -25,7 +25,7 @@ local function on_terminal(columns, rows_there, is_fresh)
   self.screen = screen.new { out = self.terminal, err = self.terminal, live = true,
     clock = function() return self.time end,
     size = function() return self.terminal.columns, self.terminal.rows end }
-  self.screen.printed = is_fresh and 0 or 100
+  self.screen.above = is_fresh and 0 or 100
   return self
 end
 
@@ -157,12 +157,12 @@ describe("many live lines", function()
 
   for _, columns in ipairs { 20, 40, 80, 200 } do
     it(("stand below each other in %d columns"):format(columns), function()
-      local here = many(20, columns, 50)
+      local here = many(11, columns, 50)
       for time = 0, 300, 7 do
         show(here, time)
       end
-      assert.equal(21, #here.terminal.lines)
-      for i = 1, 20 do
+      assert.equal(12, #here.terminal.lines)
+      for i = 1, 11 do
         local line = here.terminal.lines[i]
         assert.is_true(text.columns(line) <= columns, line)
         assert.matches("^c.*" .. ("%02d "):format(i), line)
@@ -171,13 +171,17 @@ describe("many live lines", function()
     end)
   end
 
-  it("are those that go on, and a count, where there is no room for all", function()
-    local here = many(20, 80)
-    show(here, 0)
-    assert.equal(12, #here.terminal.lines)
-    assert.matches("%-10 ", here.terminal.lines[10])
-    assert.equal("… and 10 more; 5 of 20 have ended", here.terminal.lines[11])
-  end)
+  -- A high window may be made low.
+  for _, height in ipairs { 24, 50 } do
+    it("are those that go on, and a count, where there is no room for all: " .. height,
+      function()
+        local here = many(20, 80, height)
+        show(here, 0)
+        assert.equal(12, #here.terminal.lines)
+        assert.matches("%-10 ", here.terminal.lines[10])
+        assert.equal("… and 10 more; 5 of 20 have ended", here.terminal.lines[11])
+      end)
+  end
 
   it("count those that are gone, too", function()
     local here = many(20, 80)
@@ -263,14 +267,37 @@ describe("many live lines", function()
   it("have empty ones above them on a fresh terminal, until enough is printed", function()
     local here = many(3, 80, 24, true)
     show(here, 1)
-    assert.matches("^\n\ncontoso", here.terminal:text())
+    assert.matches("^\n\n\ncontoso", here.terminal:text())
     here.screen:note "a note"
     show(here, 2)
-    assert.matches("^a note\n\ncontoso", here.terminal:text())
-    here.screen:note "another"
+    assert.matches("^a note\n\n\ncontoso", here.terminal:text())
+    here.screen:paste(("r"):rep(100))
     show(here, 3)
-    assert.matches("^a note\nanother\ncontoso", here.terminal:text())
+    assert.matches("^a note\nr+\nr+\ncontoso", here.terminal:text())
   end)
+
+  for _, case in ipairs { { 5, { 200, 24 }, { 40, 24 }, { 80, 24 } },
+    { 40, { 200, 24 }, { 40, 24 }, { 80, 24 } }, { 40, { 200, 50 }, { 60, 24 } },
+    { 40, { 60, 50 }, { 60, 16 }, { 120, 16 }, { 60, 50 } },
+    { 12, { 200, 50 }, { 40, 30 }, { 80, 12 } }, { 40, { 80, 50 }, { 40, 24 }, { 80, 50 } },
+  } do
+    local count, sizes = case[1], table.move(case, 2, #case, 1, {})
+    local words = {}
+    for i, size in ipairs(sizes) do
+      words[i] = table.concat(size, "x")
+    end
+    it(("leave no dead ones: %d, %s"):format(count, table.concat(words, ", ")), function()
+      local here = many(count, sizes[1][1], sizes[1][2], true)
+      here.screen:note "result"
+      for i, size in ipairs(sizes) do
+        here.terminal:resize(table.unpack(size))
+        show(here, 2 * i)
+      end
+      here.screen:clear()
+      local left = table.concat(here.terminal.scrollback) .. here.terminal:text()
+      assert.equal("result", (left:gsub("%s+", "")))
+    end)
+  end
 
   it("leave no dead ones when made narrow again and again", function()
     local here = many(5, 200, 24, true)

@@ -18,22 +18,10 @@ end
 
 local refuse = arguments.refuse
 
--- ---- values ----
-
-local function number_from(least, parse, word)
-  return function(argument)
-    local value = parse(argument)
-    if value and value >= least and value < math.huge then
-      return value
-    end
-    return nil, ("'%s' is not %s"):format(argument, word)
-  end
-end
-
 local UNITS = { { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 } }
 
 -- "90", "0.5", "5m", "1h30m"
-local function parse_duration(word)
+local function read_duration(word)
   local sum, rest = nil, word
   for _, unit in ipairs(UNITS) do
     local count, after = rest:match("^(%d+%.?%d*)" .. unit[1] .. "(.*)$")
@@ -44,22 +32,27 @@ local function parse_duration(word)
   return sum and rest == "" and sum or tonumber(word)
 end
 
-local function parse_count(word)
+local function read_count(word)
   return math.tointeger(tonumber(word))
 end
 
+-- The least, how a word is read, and what it should be.
 local KINDS = {
-  duration = number_from(0, parse_duration, "a time like 90, 0.5, 5m or 1h30m"),
-  pace = number_from(0.001, parse_duration, "a time above 0 like 90, 0.5, 5m or 1h30m"),
-  factor = number_from(0.001, tonumber, "a number above 0"),
-  count = number_from(1, parse_count, "an integer from 1"),
+  duration = { 0, read_duration, "a time like 90, 0.5, 5m or 1h30m" },
+  pace = { 0.001, read_duration, "a time above 0 like 90, 0.5, 5m or 1h30m" },
+  factor = { 0.001, tonumber, "a number above 0" },
+  count = { 1, read_count, "an integer from 1" },
 }
 
 --- What converts the argument of an option; its message names the option.
 function arguments.to(kind, option)
-  return function(argument)
-    local value, message = KINDS[kind](argument)
-    return value, message and ("option '%s': %s"):format(option, message)
+  local least, read, meaning = table.unpack(KINDS[kind])
+  return function(word)
+    local value = read(word)
+    if value and value >= least and value < math.huge then
+      return value
+    end
+    return nil, ("option '%s': '%s' is not %s"):format(option, word, meaning)
   end
 end
 
@@ -79,8 +72,6 @@ local function to_proxy(argument)
   end
   return argument
 end
-
--- ---- targets ----
 
 -- "PUBLISHER/OFFER" or "PUBLISHER/OFFER/ID"; nil: it is neither.
 local function parse_target(word)
@@ -159,8 +150,6 @@ function arguments.locations(words)
   return subjects
 end
 
--- ---- what several verbs take ----
-
 function arguments.add_offers(command)
   command:argument("offer", "PUBLISHER OFFER..., or PUBLISHER/OFFER words, also of "
     .. "several publishers."):argname "<publisher/offer>":args "+":target "words"
@@ -210,8 +199,6 @@ function arguments.add_pace(command, own)
     "How far the service may be behind (default: 2m).")
   own[#own + 1] = command:flag("--quiet", "Print results alone, no progress.")
 end
-
--- ---- before argparse ----
 
 -- argparse takes every word that begins with "-" for an option, and would not name
 -- the one whose number is negative.

@@ -10,40 +10,32 @@ local text = require "cpp.text"
 ---@field rows cpp.cli.row[]
 ---@field failure string|nil  why stdout did not take everything
 ---@field gone integer  rows whose results are printed
----@field printed integer  lines that stand above the block
----@field shown integer[]  columns of the live lines that stand there now
+---@field above integer  rows of the terminal that were printed above the block
+---@field shown string  the live lines that stand there now
 ---@field drawn_at number
 ---@field noted_at number
 ---@field is_stale boolean|nil  something has changed since it was drawn
 local screen = {}
 screen.__index = screen
 
--- ---- the terminal ----
-
 local STDOUT, STDERR = 1, 2
-
-local function environment(name)
-  local value = os.getenv(name)
-  return value ~= "" and value or nil
-end
 
 -- A terminal may not know its own size: then it says 0.
 local function known(number, variable, otherwise)
-  return number > 0 and number or math.tointeger(tonumber(environment(variable)))
-    or otherwise
+  return number > 0 and number or math.tointeger(tonumber(os.getenv(variable))) or otherwise
 end
 
 local function size_of(fd)
-  local columns, rows_there = system.size(fd)
+  local columns, height = system.size(fd)
   if columns then
-    return known(columns, "COLUMNS", 80), known(rows_there, "LINES", 24)
+    return known(columns, "COLUMNS", 80), known(height, "LINES", 24)
   end
 end
 
 -- With NO_COLOR a terminal is left alone.
 local function can_be_live()
-  local term = environment "TERM"
-  return environment "NO_COLOR" == nil and term ~= nil and term ~= "dumb"
+  local term = os.getenv "TERM" or ""
+  return (os.getenv "NO_COLOR" or "") == "" and term ~= "" and term ~= "dumb"
     and system.size(STDERR) ~= nil
 end
 
@@ -59,11 +51,9 @@ function screen.new(given)
     clock = given.clock, quiet = given.quiet, timed = given.timed and not live,
     stdout = given.out or io.stdout, stderr = given.err or io.stderr,
     size = given.size or size_of, live = live and not given.quiet,
-    rows = {}, gone = 0, printed = 0, shown = {}, drawn_at = -math.huge, noted_at = given.clock(),
+    rows = {}, gone = 0, above = 0, shown = "", drawn_at = -math.huge, noted_at = given.clock(),
   }, screen)
 end
-
--- ---- the block ----
 
 -- Lines are cut to the width. Should a width be misjudged all the same, nothing
 -- wraps: a block would not be found again.
@@ -71,11 +61,11 @@ local NO_WRAP, WRAP = "\27[?7l", "\27[?7h"
 -- The line is erased first: after the last column the cursor still stands on it.
 local ERASE_LINE, ERASE_BELOW, UP = "\27[2K", "\27[J", "\27[A"
 
--- Where the window has become narrower, the terminal has wrapped what stood there.
-local function rows_taken(self)
-  local columns, sum = self.size(STDERR) or 80, 0
-  for _, filled in ipairs(self.shown) do
-    sum = sum + math.max(1, math.ceil(filled / columns))
+-- Of a terminal, which wraps what is wider, also what stood there when it became narrower.
+local function rows_of(lines, columns)
+  local sum = 0
+  for line in lines:gmatch "([^\n]*)\n" do
+    sum = sum + math.max(1, math.ceil(text.columns(line) / columns))
   end
   return sum
 end
@@ -83,23 +73,11 @@ end
 --- Takes the live lines away; the next turn brings them back. Line by line: what is
 --- erased from the first one on, some terminals keep in their scrollback.
 function screen:clear()
-  if #self.shown > 0 then
-    self.stderr:write("\r", (UP .. ERASE_LINE):rep(rows_taken(self)))
-    self.shown = {}
+  if self.shown ~= "" then
+    local taken = rows_of(self.shown, self.size(STDERR) or 80)
+    self.stderr:write("\r", (UP .. ERASE_LINE):rep(taken))
+    self.shown = ""
   end
-end
-
--- All is one write, so that no other process comes between.
-local function draw_lines(self, lines, columns)
-  local parts, shown = { NO_WRAP .. "\r" .. UP:rep(rows_taken(self)) }, {}
-  for i, line in ipairs(lines) do
-    line = text.fit(line, columns)
-    shown[i] = text.columns(line)
-    parts[#parts + 1] = ERASE_LINE .. line .. "\n"
-  end
-  parts[#parts + 1] = ERASE_BELOW .. WRAP
-  self.stderr:write(table.concat(parts))
-  self.shown = shown
 end
 
 -- Columns beside the name: enough for what matters most, a word or a bar, and a
@@ -112,11 +90,6 @@ local function label_width(chosen, columns)
     widest = math.max(widest, text.columns(row.label))
   end
   return math.min(widest, math.max(LEAST_NAME, columns - BESIDE))
-end
-
-local function line_of(row, now, width, view)
-  local label = text.pad(text.squeeze(row.label, width), width)
-  return row:line(label, (row.ended_at or now) - row.since, view)
 end
 
 -- Where there is no room for all, those that have not ended, and a count of all that
@@ -137,54 +110,64 @@ local function choose(self, room)
     #self.rows - #chosen, ended, #self.rows + self.gone)
 end
 
--- Columns: lines are as wide as most windows, and one that is made half as wide wraps
--- each once.
-local WIDTH = 80
+-- tmux, for one, keeps the cursor's row as it wraps what stands there again: what has no
+-- room above it leaves at the top, where nobody can take it away, and so does what is
+-- above the cursor in a window that is made lower. So lines are no wider than most
+-- windows, for one that is made half as wide wraps each once; they fill half a screen, of
+-- the usual height at most; and above them are as many rows: what was printed, else
+-- empty ones.
+local WIDTH, HEIGHT = 80, 24
 
--- tmux keeps the cursor's row as it wraps what stands there again: as many rows as that
--- takes leave at the top, where nobody can take them away. Half a screen is enough for
--- the block, and above it are as many rows as it has lines: what was printed, else empty
--- ones. The first of them is the shell's.
-local function pad(self, lines)
-  for _ = self.printed + 2, #lines do
+local function make_lines(self, columns, height)
+  local chosen, rest = choose(self, math.max(1, (math.min(height, HEIGHT) - 1) // 2))
+  local view = { columns = columns, is_table = #chosen > 1 }
+  local width, now, lines = label_width(chosen, columns), self.clock(), {}
+  for i, row in ipairs(chosen) do
+    local label = text.pad(text.squeeze(row.label, width), width)
+    lines[i] = row:line(label, (row.ended_at or now) - row.since, view)
+  end
+  lines[#lines + 1] = rest
+  for _ = self.above + 1, #lines do
     table.insert(lines, 1, "")
   end
   return lines
 end
 
-local function make_lines(self, columns, rows_there)
-  self.printed = math.max(-1, self.printed + #self.shown - rows_taken(self))
+-- All is one write, so that no other process comes between.
+local function draw_lines(self, columns, height)
+  local taken = rows_of(self.shown, columns)
+  self.above = math.max(0, self.above + rows_of(self.shown, math.huge) - taken)
   columns = math.min(columns, WIDTH)
-  local chosen, rest = choose(self, math.max(1, (rows_there - 1) // 2))
-  local view = { columns = columns, is_table = #chosen > 1 }
-  local width, now, lines = label_width(chosen, columns), self.clock(), {}
-  for i, row in ipairs(chosen) do
-    lines[i] = line_of(row, now, width, view)
+  local lines = make_lines(self, columns, height)
+  for i, line in ipairs(lines) do
+    lines[i] = text.fit(line, columns) .. "\n"
   end
-  lines[#lines + 1] = rest
-  return pad(self, lines), columns
+  self.shown = table.concat(lines)
+  self.stderr:write(table.concat { NO_WRAP, "\r", UP:rep(taken), ERASE_LINE,
+    table.concat(lines, ERASE_LINE), ERASE_BELOW, WRAP })
 end
 
 local function draw(self)
-  local columns, rows_there = self.size(STDERR)
+  local columns, height = self.size(STDERR)
   if columns and #self.rows > 0 then
-    draw_lines(self, make_lines(self, columns, rows_there))
+    draw_lines(self, columns, height)
   elseif columns then
     self:clear()
   end
   self.drawn_at, self.is_stale = self.clock(), false
 end
 
--- ---- lines that stay ----
-
-local function time_of_day(self)
-  return self.timed and os.date "!%H:%M:%SZ " or ""
+-- Lines that stay stand above the block, where they are on the same terminal.
+local function count_rows(self, fd, line)
+  local columns = self.size(fd)
+  self.above = self.above + (columns and rows_of(line .. "\n", columns) or 0)
 end
 
 local function write_note(self, line)
   self:clear()
   self.stderr:write(line, "\n")
-  self.printed, self.noted_at = self.printed + 1, self.clock()
+  count_rows(self, STDERR, line)
+  self.noted_at = self.clock()
 end
 
 local function wrapped(self, fd, line)
@@ -194,7 +177,8 @@ end
 
 --- A line that must be told, whoever wants results alone.
 function screen:tell(line)
-  write_note(self, wrapped(self, STDERR, time_of_day(self) .. line))
+  local time = self.timed and os.date "!%H:%M:%SZ " or ""
+  write_note(self, wrapped(self, STDERR, time .. line))
 end
 
 --- A line of progress.
@@ -209,21 +193,16 @@ function screen:paste(line)
   write_note(self, line)
 end
 
-local function write_at_once(file, line)
-  local good, message = file:write(line, "\n")
-  if not good then
-    return nil, message
-  end
-  return file:flush()
-end
-
 --- A line of the result as another program reads it. It leaves at once: somebody may
 --- wait for it. A failure must not end a cancel half-way; it is kept for the end, and
 --- the line goes where somebody may still read it.
 function screen:emit(line)
   self:clear()
-  self.printed = self.printed + (self.size(STDOUT) and 1 or 0)
-  local good, message = write_at_once(self.stdout, line)
+  count_rows(self, STDOUT, line)
+  local good, message = self.stdout:write(line, "\n")
+  if good then
+    good, message = self.stdout:flush()
+  end
   if not good then
     self.failure = message
     write_note(self, line)
@@ -234,8 +213,6 @@ end
 function screen:print(line)
   self:emit(wrapped(self, STDOUT, line))
 end
-
--- ---- progress ----
 
 --- Begins a row.
 ---@param label string

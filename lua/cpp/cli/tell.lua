@@ -9,8 +9,6 @@ local text = require "cpp.text"
 
 local tell = {}
 
--- ---- results ----
-
 local function describe(operation, kind)
   kind = operation and facts.kind(operation) or kind or "operation"
   return operation and operation.id and (" (%s %s)"):format(kind, text.clean(operation.id)) or ""
@@ -93,8 +91,6 @@ function tell.item(operation)
   return (line:gsub(" +$", ""))
 end
 
--- ---- failures ----
-
 local SIGNALS = { [1] = "SIGHUP", [2] = "Ctrl-C", [15] = "SIGTERM" }
 
 --- An error as this command tells it: that the client is closed is the signal's doing,
@@ -141,8 +137,6 @@ function tell.word(result)
     or "not made sure of"
 end
 
--- ---- what to do about them ----
-
 -- Only a token from the environment can be out of date: others are fetched anew.
 local function expiry()
   local claims = claims_of(os.getenv "CPP_TOKEN" or "")
@@ -169,7 +163,12 @@ local function of_foreign(location)
   return "--endpoint, or CPP_ENDPOINT, says where the service is"
 end
 
-local OF_CODE = {
+local PROXY_PASSWORD = "the proxy wants a name and a password, in https_proxy: "
+  .. "http://NAME:PASSWORD@HOST:PORT"
+local PROXY = "the proxy lets nothing through to this host; --proxy \"\" goes without it"
+
+-- By an error's code or HTTP status.
+local HINTS = {
   tls_verification = "its certificate is not trusted: --ca-file or SSL_CERT_FILE names "
     .. "the authority, also that of a proxy which opens TLS; is the clock right?",
   could_not_resolve = "is the host name right, in --endpoint or CPP_ENDPOINT? where only "
@@ -179,28 +178,23 @@ local OF_CODE = {
     .. "of a proxy? where the network wants one, https_proxy or --proxy names it",
   invalid_token = "a token is the text alone, as `az account get-access-token --query "
     .. "accessToken --output tsv` prints it",
-}
-
-local PROXY_PASSWORD = "the proxy wants a name and a password, in https_proxy: "
-  .. "http://NAME:PASSWORD@HOST:PORT"
-local PROXY = "the proxy lets nothing through to this host; --proxy \"\" goes without it"
-
-local function of_not_found(subject)
-  if subject.offer and not subject.location then
-    return "are both ids right? they are those in the portal's address, not the names "
-      .. "it shows"
-  end
-  return "the service does not know it any more, or is another one: is --endpoint, or "
-    .. "CPP_ENDPOINT, the one it came from?"
-end
-
-local OF_STATUS = {
+  foreign_origin = function(err, subject)
+    return of_foreign(subject.location or err.location)
+  end,
+  proxy_refused = function(err)
+    return err.status == 407 and PROXY_PASSWORD or PROXY
+  end,
   [401] = function()
     return expiry() .. "`cloudpartner whoami` shows whose token it is, for which service, "
       .. "and when it expires"
   end,
-  [404] = of_not_found,
-  [409] = function(subject)
+  [404] = function(_, subject)
+    return subject.offer and not subject.location
+      and "are both ids right? they are those in the portal's address, not the names it shows"
+      or "the service does not know it any more, or is another one: is --endpoint, or "
+      .. "CPP_ENDPOINT, the one it came from?"
+  end,
+  [409] = function(_, subject)
     local name = subject.offer and text.quote_word(facts.name(subject)) or "PUBLISHER/OFFER"
     return ("something else is under way: `cloudpartner operations %s` shows what"):format(name)
   end,
@@ -208,18 +202,9 @@ local OF_STATUS = {
 
 --- What to do about an error, where the command knows more than the service says.
 function tell.hint(err, subject)
-  if err.code == "foreign_origin" then
-    return of_foreign(subject.location or err.location)
-  elseif err.code == "proxy_refused" then
-    return err.status == 407 and PROXY_PASSWORD or PROXY
-  elseif OF_CODE[err.code] then
-    return OF_CODE[err.code]
-  end
-  local of_status = OF_STATUS[err.status]
-  return of_status and of_status(subject)
+  local hint = HINTS[err.code] or HINTS[err.status]
+  return type(hint) == "function" and hint(err, subject) or hint
 end
-
--- ---- the line to go on with ----
 
 ---@class cpp.cli.next
 ---@field name string  whose
@@ -253,25 +238,24 @@ end
 tell.LEADS_ON = { deadline = true, interrupted = true, not_canceled = true,
   unverified = true }
 
-local function new_next(known, sort, word, intro)
-  return { name = facts.name(known), sort = sort, word = word, intro = INTRO[intro or sort] }
-end
-
 --- How to go on with a cancel, by what is known of it, and the code of what ended it.
 function tell.next_of_cancel(known, code)
   local name, seen, fate = known.publisher .. "/" .. known.offer, known.seen, known.cancel
   local id = seen and seen.id or known.wanted
   local word = id and name .. "/" .. id
-  if code == "unverified" and seen or seen and seen.done then
-    return new_next(known, "operations", name)
-  elseif id and (fate ~= "accepted" or code == "not_canceled") then
-    return new_next(known, "cancel", word)
-  elseif seen and fate == "accepted" then
-    return new_next(known, "wait", word or seen.location)
-  elseif fate == "not_sent" and not known.looked then
-    return new_next(known, "cancel", name, "again")
+  local function with(sort, target, intro)
+    return { name = facts.name(known), sort = sort, word = target, intro = INTRO[intro or sort] }
   end
-  return new_next(known, "operations", name, known.looked and "nothing" or "blind")
+  if seen and (code == "unverified" or seen.done) then
+    return with("operations", name)
+  elseif id and (fate ~= "accepted" or code == "not_canceled") then
+    return with("cancel", word)
+  elseif seen and fate == "accepted" then
+    return with("wait", word or seen.location)
+  elseif fate == "not_sent" and not known.looked then
+    return with("cancel", name, "again")
+  end
+  return with("operations", name, known.looked and "nothing" or "blind")
 end
 
 local function is_file(path)
