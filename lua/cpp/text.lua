@@ -3,8 +3,6 @@
 
 local text = {}
 
--- ---- cleaning ----
-
 local REPLACEMENT = "\u{FFFD}"
 
 --- Makes a text UTF-8: any other byte becomes U+FFFD.
@@ -50,31 +48,21 @@ function text.clean(value)
   return text.replace_hidden((text.repair(value):gsub("[\0-\31\127]", " ")), " ")
 end
 
--- ---- width ----
-
--- Characters that fill two columns, and those that fill none; enough to keep a
--- display in shape.
-local WIDE = {
-  { 0x1100, 0x115F }, { 0x2E80, 0xA4CF }, { 0xAC00, 0xD7A3 }, { 0xF900, 0xFAFF },
-  { 0xFE30, 0xFE6F }, { 0xFF00, 0xFF60 }, { 0xFFE0, 0xFFE6 }, { 0x1F300, 0x1FAFF },
-  { 0x20000, 0x3FFFD },
+-- Characters that fill two columns of a terminal, or none; enough to keep a display in
+-- shape.
+local RANGES = {
+  { 0x300, 0x36F, 0 }, { 0x1100, 0x115F, 2 }, { 0x200B, 0x200D, 0 }, { 0x2E80, 0xA4CF, 2 },
+  { 0xAC00, 0xD7A3, 2 }, { 0xF900, 0xFAFF, 2 }, { 0xFE00, 0xFE0F, 0 }, { 0xFE30, 0xFE6F, 2 },
+  { 0xFF00, 0xFF60, 2 }, { 0xFFE0, 0xFFE6, 2 }, { 0x1F300, 0x1FAFF, 2 }, { 0x20000, 0x3FFFD, 2 },
 }
-local NARROW = { { 0x300, 0x36F }, { 0x200B, 0x200D }, { 0xFE00, 0xFE0F } }
-
-local function is_in(ranges, code)
-  for _, range in ipairs(ranges) do
-    if code >= range[1] and code <= range[2] then
-      return true
-    end
-  end
-  return false
-end
 
 local function columns_of(code)
-  if code < 0x300 then
-    return 1
+  for _, range in ipairs(code >= 0x300 and RANGES or {}) do
+    if code >= range[1] and code <= range[2] then
+      return range[3]
+    end
   end
-  return is_in(WIDE, code) and 2 or is_in(NARROW, code) and 0 or 1
+  return 1
 end
 
 --- How many columns of a terminal a clean text fills.
@@ -161,8 +149,6 @@ end
 function text.pad(value, columns)
   return value .. (" "):rep(columns - text.columns(value))
 end
-
--- ---- words ----
 
 --- "7s", "1m12s", "2h05m", "12d03h"
 ---@param seconds number

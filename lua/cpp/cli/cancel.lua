@@ -12,8 +12,6 @@ local workflow = require "cpp.workflow"
 
 local cancel = {}
 
--- ---- the command line ----
-
 local HELP = {
   name = "cancel",
   summary = "Cancel what runs on offers.",
@@ -66,8 +64,6 @@ function cancel.define(parser)
     "Look, send nothing, and say what would be canceled.")
 end
 
--- ---- the exit status ----
-
 local OF_OUTCOME = { canceled = 0, nothing_to_cancel = 3, too_late = 4, failed = 5 }
 
 -- Not ended by the deadline, and a cancel is or may be out.
@@ -93,8 +89,6 @@ function cancel.status(result, ignore_idle)
   return ignore_idle and status == 3 and 0 or status
 end
 
--- ---- news ----
-
 ---@class cpp.cli.target: cpp.cli.known, cpp.cli.row
 ---@field refusal integer|nil  HTTP status of the answer that refused the cancel
 ---@field told string|nil  the line to go on with that was told
@@ -114,28 +108,22 @@ end
 -- to something, they are one of each sort.
 local PATIENCE = 5
 
-local function is_time(self)
-  local is_settled = true
-  for _, target in ipairs(self.targets) do
-    is_settled = is_settled and (target.cancel ~= "not_sent" or target.result ~= nil)
-  end
-  return not self.given.quiet and not self.given.no_wait
-    and (is_settled or self.client:now() >= (self.since or math.huge) + PATIENCE)
+local function goes_on(target)
+  return target.cancel == "accepted" and not target.result
+    and not (target.seen and target.seen.done)
 end
 
 local function tell_next(self)
-  local news = {}
+  local news, is_settled = {}, true
   for _, target in ipairs(self.targets) do
-    local goes_on = target.cancel == "accepted" and not target.result
-      and not (target.seen and target.seen.done)
-    local one = goes_on and tell.next_of_cancel(target)
-    if one and one.word ~= target.told then
-      news[#news + 1], one.target = one, target
-    end
+    local one = goes_on(target) and tell.next_of_cancel(target)
+    news[#news + 1] = one and one.word ~= target.told and one or nil
+    is_settled = is_settled and (target.cancel ~= "not_sent" or target.result ~= nil)
   end
-  if #news > 0 and is_time(self) then
+  local is_time = is_settled or self.client:now() >= (self.since or math.huge) + PATIENCE
+  if #news > 0 and is_time and not self.given.quiet and not self.given.no_wait then
     for _, one in ipairs(news) do
-      one.target.told = one.word
+      one.known.told = one.word
     end
     self:tell_next(news)
   end
@@ -201,8 +189,6 @@ local function hear(self, target, operation)
   tell_next(self)
 end
 
--- ---- results ----
-
 local function emit_result(self, target, result, problems)
   local operation = result.operation or target.seen
   self:emit("result", {
@@ -213,18 +199,14 @@ local function emit_result(self, target, result, problems)
     cancel = result.cancel, problems = problems, error = result.err }, operation)
 end
 
-local function complain(self, target, err)
-  local has_seen = target.seen and err.cancel ~= "refused"
-  self:complain(target.label, err, target, { tell.fate(err, target.refusal),
-    has_seen and tell.last_seen(target.seen) or nil })
-end
-
 local function print_result(self, target, result)
+  local err, seen = result.err, target.seen
   local problems = result.outcome == "failed" and workflow.problems(result.operation) or {}
   if self.given.json then
     emit_result(self, target, result, problems)
-  elseif result.err then
-    complain(self, target, result.err)
+  elseif err then
+    self:complain(target.label, err, target, { tell.fate(err, target.refusal),
+      seen and err.cancel ~= "refused" and tell.last_seen(seen) or nil })
   else
     self.screen:print(tell.cancel(result, target.looked, target.kind))
     self:print_all(tell.problems(problems))
@@ -273,8 +255,6 @@ local function conclude(self)
   return self:conclude("offers", results)
 end
 
--- ---- the cancels ----
-
 -- Wrong use of a name shows before anything is sent.
 local function rehearse_all(self, list)
   local requests = {}
@@ -312,8 +292,6 @@ local function cancel_offers(self, list)
   })
   return conclude(self)
 end
-
--- ---- a dry run ----
 
 local function running_in(list)
   for _, item in ipairs(list) do

@@ -9,13 +9,10 @@ local facts = {}
 ---@type fun(word: string): string
 facts.fold = require "cpp.state"
 
-local function object_of(operation)
-  local document = operation.document
-  return type(document) == "table" and (document[1] or document) or {}
-end
-
 local function field(operation, name)
-  local value = text.clean(object_of(operation)[name])
+  local document = operation.document
+  local object = type(document) == "table" and (document[1] or document) or {}
+  local value = text.clean(object[name])
   return value ~= "" and value or nil
 end
 
@@ -40,30 +37,18 @@ end
 ---@field status string  the service's word
 ---@field progress integer|nil
 
-local function read_step(step)
-  local progress = tonumber(step.progressPercentage)
-  return { name = text.clean(step.stepName or step.id), status = text.clean(step.status),
-    progress = progress and math.tointeger(progress // 1) }
-end
-
 --- The steps of an operation, in order.
+---@return cpp.cli.step[]
 function facts.steps(operation)
   local list = {}
   for _, step in ipairs(operation.steps or {}) do
     if type(step) == "table" then
-      list[#list + 1] = read_step(step)
+      local progress = tonumber(step.progressPercentage)
+      list[#list + 1] = { name = text.clean(step.stepName or step.id),
+        status = text.clean(step.status), progress = progress and math.tointeger(progress // 1) }
     end
   end
   return list
-end
-
---- The step that an operation is at; nil where it has none, or all are complete.
-function facts.current_step(operation)
-  for _, step in ipairs(facts.steps(operation)) do
-    if facts.fold(step.status) ~= "succeeded" then
-      return step
-    end
-  end
 end
 
 --- Its state in words; a word that nobody knows is shown as the service wrote it.

@@ -29,12 +29,14 @@ local text = require "cpp.text"
 
 local rows = {}
 
+-- Where it is; nil where it has no steps, or all are complete.
 local function describe_step(operation)
-  local step = facts.current_step(operation)
-  if not step or step.name == "" then
-    return nil
+  for _, step in ipairs(facts.steps(operation)) do
+    if facts.fold(step.status) ~= "succeeded" then
+      local name = step.name ~= "" and step.name or nil
+      return name and step.progress and ("%s %d %%"):format(name, step.progress) or name
+    end
   end
-  return step.progress and ("%s %d %%"):format(step.name, step.progress) or step.name
 end
 
 --- Takes what an operation tells into a row.

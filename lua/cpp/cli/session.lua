@@ -25,8 +25,6 @@ local workflow = require "cpp.workflow"
 local session = {}
 session.__index = session
 
--- ---- listening to exchanges ----
-
 -- A workflow's own: the deadline, and how long it tries what never answers.
 local DEADLINE, SILENCE = 3600, 60
 
@@ -89,8 +87,6 @@ function session:listener(subject, overhear)
   end
 end
 
--- ---- waiting ----
-
 -- Seconds to block where there is no descriptor that a signal could be waited for with.
 local BLIND = 0.1
 
@@ -112,17 +108,13 @@ local function check_signal(self)
   end
 end
 
-local function wait_function(self)
-  return function(client, seconds)
+local function wait(self, seconds)
+  check_signal(self)
+  if not self.client:closed() then
+    block(self.client, math.min(seconds or math.huge, self.screen:turn()))
     check_signal(self)
-    if not client:closed() then
-      block(client, math.min(seconds or math.huge, self.screen:turn()))
-      check_signal(self)
-    end
   end
 end
-
--- ---- the verb ----
 
 -- Calls a function; what it raises is the user's wrong use of an argument.
 local function as_usage(fn, ...)
@@ -143,7 +135,7 @@ local function open(given)
   self.began = self.client:now()
   self.screen = screen.new { quiet = given.quiet, timed = given.patient,
     clock = function() return self.client:now() end }
-  self.client:wait(wait_function(self))
+  self.client:wait(function(_, seconds) wait(self, seconds) end)
   return self
 end
 
@@ -197,8 +189,6 @@ function session:close()
 end
 
 session.__close = session.close
-
--- ---- telling ----
 
 --- Prints a line of JSON; for its arguments see `json.line`.
 function session:emit(event, known, operation)
@@ -279,8 +269,6 @@ function session:conclude(what, results)
   end
   return session.worst(statuses)
 end
-
--- ---- one look ----
 
 --- Shows one operation, in whole.
 function session:show(operation)

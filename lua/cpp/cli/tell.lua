@@ -34,27 +34,28 @@ end
 --- "contoso/vm: canceled (publish 5661…); a publish may start". `looked`: a look has been
 --- answered; `kind`: what a list called the operation.
 function tell.cancel(result, looked, kind)
-  local name, outcome = facts.name(result), OUTCOMES[result.outcome] or result.outcome
+  local operation, rest = describe(result.operation, kind), describe_future(result)
   if result.outcome == "accepted" then
-    local nothing = looked and ", but nothing was seen running"
+    rest = operation ~= "" and "" or looked and ", but nothing was seen running"
       or ", but what runs could not be looked at"
-    local operation = describe(result.operation, kind)
-    return ("%s: %s%s"):format(name, outcome, operation ~= "" and operation or nothing)
   end
-  return ("%s: %s%s%s"):format(name, outcome, describe(result.operation, kind),
-    describe_future(result))
+  return ("%s: %s%s%s"):format(facts.name(result), OUTCOMES[result.outcome] or result.outcome,
+    operation, rest)
+end
+
+local function describe_state(operation)
+  local percent = operation.progress and (", %d %%"):format(operation.progress) or ""
+  return facts.state(operation) .. percent .. describe(operation)
 end
 
 --- "contoso/vm: running, 25 % (operation 5661…)"
 function tell.look(operation)
-  local percent = operation.progress and (", %d %%"):format(operation.progress) or ""
-  return ("%s: %s%s%s"):format(facts.name(operation), facts.state(operation), percent,
-    describe(operation))
+  return ("%s: %s"):format(facts.name(operation), describe_state(operation))
 end
 
 --- "last seen running, 25 % (operation 5661…)"
 function tell.last_seen(operation)
-  return "last seen " .. tell.look(operation):match "^.-: (.*)$"
+  return "last seen " .. describe_state(operation)
 end
 
 --- A line for each step.
@@ -139,24 +140,17 @@ end
 
 -- Only a token from the environment can be out of date: others are fetched anew.
 local function expiry()
-  local claims = claims_of(os.getenv "CPP_TOKEN" or "")
-  local expires = claims and tonumber(claims.exp)
-  local ago = expires and os.time() - expires
-  if ago and ago > 0 and ago < math.huge then
-    return ("the token in CPP_TOKEN expired %s ago; "):format(text.duration(ago))
-  end
-  return ""
+  local claims = claims_of(os.getenv "CPP_TOKEN" or "") or {}
+  local ago = os.time() - (tonumber(claims.exp) or math.huge)
+  return ago > 0 and ago < math.huge
+    and ("the token in CPP_TOKEN expired %s ago; "):format(text.duration(ago)) or ""
 end
 
 -- An endpoint is https, or on this machine.
-local function is_endpoint(origin)
-  return origin:find "^https://" or origin:find "^http://127%."
-    or origin:find "^http://localhost%f[:\0]"
-end
-
 local function of_foreign(location)
-  local origin = text.clean(location):lower():match "^%a+://[^/?#]+"
-  if origin and is_endpoint(origin) then
+  local origin = text.clean(location):lower():match "^%a+://[^/?#]+" or ""
+  if origin:find "^https://" or origin:find "^http://127%."
+    or origin:find "^http://localhost%f[:\0]" then
     return ("if the service is there, say so with --endpoint %s or in CPP_ENDPOINT; "
       .. "the token goes there then"):format(text.quote(origin))
   end
@@ -208,6 +202,7 @@ end
 
 ---@class cpp.cli.next
 ---@field name string  whose
+---@field known cpp.cli.known|nil  of a cancel, what was known
 ---@field sort "wait"|"cancel"|"operations"
 ---@field word string  the target
 ---@field intro string
@@ -244,7 +239,8 @@ function tell.next_of_cancel(known, code)
   local id = seen and seen.id or known.wanted
   local word = id and name .. "/" .. id
   local function with(sort, target, intro)
-    return { name = facts.name(known), sort = sort, word = target, intro = INTRO[intro or sort] }
+    return { known = known, name = facts.name(known), sort = sort, word = target,
+      intro = INTRO[intro or sort] }
   end
   if seen and (code == "unverified" or seen.done) then
     return with("operations", name)
@@ -258,42 +254,31 @@ function tell.next_of_cancel(known, code)
   return with("operations", name, known.looked and "nothing" or "blind")
 end
 
-local function is_file(path)
-  local file <close> = io.open(path)
-  return file ~= nil
-end
-
 -- For use in another folder. Lua knows this one from the shell alone, and a program in
 -- between may have changed it: then the path stays as it was given.
 local function absolute(path)
-  local folder = os.getenv "PWD" or ""
-  local full = folder .. "/" .. path
-  local is_better = path:sub(1, 1) ~= "/" and folder:sub(1, 1) == "/" and is_file(full)
-  return is_better and full or path
+  local full = (os.getenv "PWD" or "") .. "/" .. path
+  local is_better = path:sub(1, 1) ~= "/" and full:find "^/[^/]"
+  local file <close> = is_better and io.open(full) or nil
+  return file and full or path
 end
 
-local function seconds(value)
-  return value and ("%g"):format(value):gsub(",", ".")
-end
-
--- What says which service it is, and how it was to be asked.
-local function options_of(sort, given)
-  local is_wait = sort == "wait"
-  local wanted = given.command == "cancel" and "canceled" or given.wanted
-  return {
-    { "--for", is_wait and wanted }, { "--through-review", is_wait and given.through_review },
-    { "--endpoint", given.endpoint }, { "--ca-file", given.ca_file and absolute(given.ca_file) },
-    { "--proxy", given.proxy },
-    { "--list-lag", sort ~= "operations" and seconds(given.list_lag) },
-  }
-end
-
+-- With what says which service it is, and how it was to be asked.
 local function line_of(sort, given, targets)
   local words = { "cloudpartner", sort }
-  for _, option in ipairs(options_of(sort, given)) do
-    words[#words + 1] = option[2] and option[1] or nil
-    words[#words + 1] = type(option[2]) == "string" and text.quote_word(option[2]) or nil
+  local function add(option, value)
+    words[#words + 1] = value and option or nil
+    words[#words + 1] = type(value) == "string" and text.quote_word(value) or nil
   end
+  if sort == "wait" then
+    add("--for", given.command == "cancel" and "canceled" or given.wanted)
+    add("--through-review", given.through_review)
+  end
+  add("--endpoint", given.endpoint)
+  add("--ca-file", given.ca_file and absolute(given.ca_file))
+  add("--proxy", given.proxy)
+  local lag = sort ~= "operations" and given.list_lag
+  add("--list-lag", lag and ("%g"):format(lag):gsub(",", "."))
   for _, target in ipairs(targets) do
     words[#words + 1] = text.quote_word(text.clean(target))
   end

@@ -6,11 +6,6 @@ local text = require "cpp.text"
 
 local trace = {}
 
--- ---- a timeline ----
-
-local STAGES = { { "dns", "dns" }, { "connect", "connect" }, { "tls", "tls" },
-  { "first_byte", "first byte" } }
-
 -- What takes less is not there: a connection that is used again has no first
 -- stages.
 local LEAST = 0.00005
@@ -18,13 +13,11 @@ local LEAST = 0.00005
 -- The times of an exchange count from its beginning.
 local function stages(event)
   local parts = {}
-  for _, stage in ipairs(STAGES) do
-    local field, name = stage[1], stage[2]
-    if event[field] >= LEAST then
-      parts[#parts + 1] = ("%s %.1f ms"):format(name, event[field] * 1000)
+  for _, stage in ipairs { "dns", "connect", "tls", "first_byte", "total" } do
+    if stage == "total" or event[stage] >= LEAST then
+      parts[#parts + 1] = ("%s %.1f ms"):format(stage:gsub("_", " "), event[stage] * 1000)
     end
   end
-  parts[#parts + 1] = ("total %.1f ms"):format(event.total * 1000)
   return table.concat(parts, ", ")
 end
 
@@ -32,8 +25,7 @@ local function connection(event)
   if not event.sent then
     return "not sent"
   end
-  local used = event.reused and "reused" or "new connection"
-  return (event.protocol or "no answer") .. ", " .. used
+  return (event.protocol or "no answer") .. (event.reused and ", reused" or ", new connection")
 end
 
 -- What a workflow knows of it.
@@ -46,20 +38,14 @@ local function attempt(event)
   return (", attempt %d after %.1f s (%s)"):format(event.attempt, event.delay, event.reason)
 end
 
--- The origin is always the same.
-local function path(url)
-  return text.clean((url:gsub("^%a+://[^/]*", "")))
-end
-
 --- "+0.512 s GET /api/… 200: first byte 3.1 ms, …, attempt 2 after 4.1 s (backoff), …"
 function trace.line(event, began)
-  return ("+%.3f s %s %s %s: %s; %s%s%s"):format(began, event.method, path(event.url),
+  local path = event.url:gsub("^%a+://[^/]*", "") -- the origin is always the same
+  return ("+%.3f s %s %s %s: %s; %s%s%s"):format(began, event.method, text.clean(path),
     text.clean(event.status or event.code), stages(event), connection(event),
     attempt(event),
     event.request_id and ", request " .. text.clean(event.request_id) or "")
 end
-
--- ---- what an exchange was ----
 
 --- Whether it was a cancel's.
 function trace.is_cancel(event)
@@ -85,22 +71,9 @@ function trace.fate(event)
   return "unknown"
 end
 
--- ---- failures ----
-
-local function origin(url)
-  return text.clean(url:match "^%a+://[^/?#]*")
-end
-
 -- A proxy's word is not the service's.
 local function is_answer(event)
   return event.status ~= nil and event.code ~= "proxy_refused"
-end
-
-local function describe_silence(event)
-  if event.code == "proxy_refused" and event.status then
-    return ("the proxy refused the tunnel: HTTP %d"):format(event.status)
-  end
-  return (event.code:gsub("_", " "))
 end
 
 --- The failure of an exchange that may be tried again, fit for an error in JSON.
@@ -108,14 +81,19 @@ function trace.trouble(event)
   local status, code = event.status, event.code
   if not event.retryable or not code then
     return nil
-  elseif is_answer(event) and status >= 400 then
+  end
+  local failure = { code = code, status = status, request_id = event.request_id }
+  local origin = text.clean(event.url:match "^%a+://[^/?#]*")
+  if is_answer(event) and status >= 400 then
     local pause = (event.retry_after or 0) > 0
       and ", which asks to wait " .. text.duration(event.retry_after) or ""
-    return { kind = "http", code = code, status = status, request_id = event.request_id,
-      message = ("HTTP %d from %s%s"):format(status, origin(event.url), pause) }
+    failure.kind, failure.message = "http", ("HTTP %d from %s%s"):format(status, origin, pause)
+  else
+    local silence = code == "proxy_refused" and status
+      and ("the proxy refused the tunnel: HTTP %d"):format(status) or code:gsub("_", " ")
+    failure.kind, failure.message = "transport", ("no answer from %s: %s"):format(origin, silence)
   end
-  return { kind = "transport", code = code, status = status,
-    message = ("no answer from %s: %s"):format(origin(event.url), describe_silence(event)) }
+  return failure
 end
 
 -- Seconds without it after which a failure is news again: a service that fails every

@@ -42,8 +42,10 @@ local function clean(claim)
 end
 
 -- Tokens of version 2 call the application azp; those of users name them.
-local function read(claims)
+local function read(claims, source)
+  local expires = tonumber(claims.exp)
   return {
+    source = text.clean(source), expires = expires and math.tointeger(expires // 1),
     tenant = clean(claims.tid), application = clean(claims.appid or claims.azp),
     object_id = clean(claims.oid), audience = clean(claims.aud),
     user = clean(claims.upn or claims.unique_name or claims.preferred_username),
@@ -51,18 +53,12 @@ local function read(claims)
 end
 
 -- os.date refuses years that do not fit.
-local function date(seconds)
-  local whole = math.tointeger(seconds // 1)
-  local good, shown = pcall(os.date, "!%Y-%m-%d %H:%M:%S UTC", whole)
-  return whole and good and shown or nil
-end
-
-local function describe_expiry(seconds)
-  local shown = seconds and date(seconds)
-  if not shown then
+local function describe_expiry(expires)
+  local good, shown = pcall(os.date, "!%Y-%m-%d %H:%M:%S UTC", expires)
+  if not expires or not good then
     return nil
   end
-  local left = seconds - os.time()
+  local left = expires - os.time()
   return ("%s (%s)"):format(shown, left > 0 and "in " .. text.duration(left)
     or "expired " .. text.duration(-left) .. " ago")
 end
@@ -72,8 +68,9 @@ local FIELDS = { { "source", "from" }, { "tenant", "tenant" },
   { "audience", "audience" }, { "expiry", "expires" } }
 
 local function print_words(self, who)
+  who.expiry = describe_expiry(who.expires)
   for _, field in ipairs(FIELDS) do
-    local name, title = field[1], field[2]
+    local name, title = table.unpack(field)
     if who[name] then
       self.screen:emit(text.pad(title, 13) .. who[name])
     end
@@ -81,28 +78,24 @@ local function print_words(self, who)
 end
 
 -- Why the service would refuse it.
-local function faults_of(who, expires)
+local function faults_of(who)
   local faults = {}
   if (who.audience or ""):gsub("/$", "") ~= AUDIENCE then
     faults[1] = ("the token is not for %s: it will be refused"):format(AUDIENCE)
   end
-  if expires and expires <= os.time() then
+  if who.expires and who.expires <= os.time() then
     faults[#faults + 1] = "the token has expired: it will be refused"
   end
   return faults
 end
 
-local function show(self, claims)
-  local who, expires = read(claims), tonumber(claims.exp)
-  who.source = text.clean(self.token:route().title)
+local function show(self, who)
   if self.given.json then
-    who.expires = expires and math.tointeger(expires // 1)
     self:emit("result", who)
   else
-    who.expiry = describe_expiry(expires)
     print_words(self, who)
   end
-  local faults = faults_of(who, expires)
+  local faults = faults_of(who)
   for _, fault in ipairs(faults) do
     self.screen:tell(fault)
   end
@@ -132,7 +125,7 @@ local function look(self)
     self.screen:tell "cloudpartner: the token is no JSON Web Token: it cannot be read"
     return 1
   end
-  return show(self, claims)
+  return show(self, read(claims, self.token:route().title))
 end
 
 --- Shows it, and never the token.
