@@ -5,6 +5,7 @@
 -- now, so a plain table with these five tests an hour's wait in no time.
 
 local batch = require "cpp.workflow.batch"
+local exchange = require "cpp.workflow.exchange"
 local group = require "cpp.workflow.group"
 local options = require "cpp.workflow.options"
 local problems_of = require "cpp.workflow.problems"
@@ -111,8 +112,8 @@ end
 local function new_wait(client, subject, opts)
   check_client(client)
   check_subject(subject)
-  local own, calls = options.split(options.WAIT, opts, client)
-  return wait.new(client, subject, own, calls)
+  return exchange.begin({ target = subject }, client,
+    options.split(options.WAIT, opts, client))
 end
 
 --- Polls an operation until it has ended, or waits for a person's review. A

@@ -1,10 +1,9 @@
 --- What a workflow asks of its client: exchanges, with their options and trace, and
 -- pauses between them.
 --
--- It is done in the workflow's own table, which is its pace too. `polls`, if there, gets
--- the last 16 polls; `batch`, if there, bounds the exchanges in flight; `delay` and
--- `reason` are those of the last pause, until an exchange follows; `fatal` is an error
--- that ends the workflow, whatever it knows.
+-- In the workflow's own table, which is its pace too, `polls`, if there, gets the last 16
+-- polls; `batch`, if there, bounds the exchanges in flight; `delay` and `reason` are those
+-- of the last pause, until an exchange follows.
 
 local cpp = require "cpp"
 local fault = require "cpp.workflow.fault"
@@ -22,15 +21,19 @@ local TIMEOUT = 60
 local LEAST_TIMEOUT = 0.001
 local POLLS_KEPT = 16
 
---- Equips a workflow's own table.
+--- A workflow begins, in its own table.
 ---@param self table
 ---@param client table  five functions: cancel, poll, operations, sleep, now
----@param calls table  options of every call, from options.split
-function exchange.equip(self, client, calls)
+---@param own table  from options.split
+---@param calls table  options of every call, likewise
+---@return table self
+function exchange.begin(self, client, own, calls)
   self.client, self.calls, self.trace = client, calls, calls.trace
   if calls.trace == nil and type(client) == "userdata" then
     self.trace = client:option "trace"
   end
+  pace.begin(self, own, client:now())
+  return self
 end
 
 -- ---- options of a call ----
@@ -113,9 +116,6 @@ function exchange.ask(self, method, what, start_by)
   local answered = self.client:now()
   remember(self, err and (err.status or err.code) or answer.http_status or 200)
   pace.note(self, answer, err, answered)
-  if err and (err.kind == "closed" or pace.is_silent(self, answered)) then
-    self.fatal = err
-  end
   if err and self.batch then
     self.batch:heed(self, err, answered)
   end

@@ -1,11 +1,12 @@
 --- When a workflow asks next: interval, Retry-After, silence and deadline.
 --
--- It is kept in the workflow's own table, for ten thousand of them wait: `options`, and on
--- the client's clock `until_time`, the deadline; `since`, when something changed (for a
--- cancel, when it was answered); `unheard`, when the first exchange began, until one is
--- answered; `not_before`, until when the service asks not to be asked, and `post_before`,
--- the same for a POST; `spent`: the last look, the one at the deadline, was had; `batch`,
--- if there, has a `not_before` for all of it.
+-- It is kept in the workflow's own table, for ten thousand of them wait. Times are on the
+-- client's clock: `called`, when it began; `until_time`, the deadline; `since`, when
+-- something changed, or a cancel was answered; `unheard`, when the first exchange began,
+-- until one is answered; `not_before`, until when the service asks not to be asked, and
+-- `post_before`, the same for a POST. `spent`: the last look, the one at the deadline, was
+-- had; `fatal`: an error that ends the workflow, whatever it knows; `batch`, if there, has
+-- a `not_before` for all of it.
 
 local fault = require "cpp.workflow.fault"
 
@@ -21,8 +22,8 @@ local MARGIN = 0.001
 ---@param options table  interval, max_interval, deadline, from options.split
 ---@param now number
 function pace.begin(self, options, now)
-  self.options, self.until_time, self.since = options, now + options.deadline, now
-  self.unheard = math.huge
+  self.options, self.called, self.until_time = options, now, now + options.deadline
+  self.since, self.unheard = now, math.huge
 end
 
 --- An exchange begins.
@@ -43,6 +44,10 @@ end
 function pace.note(self, answer, err, answered)
   if answer or fault.is_answer(err) then
     self.unheard = nil
+  end
+  local is_silent = self.unheard and answered - self.unheard >= SILENCE
+  if err and (is_silent or err.kind == "closed") then
+    self.fatal = err
   end
   local seconds = pace.asked_seconds(answer or err)
   if seconds then
@@ -65,16 +70,6 @@ end
 --- Whether it asks not to be sent anything, which only failed exchanges do.
 function pace.holds_post(self, now)
   return now < until_of(self, self.post_before)
-end
-
---- Whether it is no use to try on.
-function pace.is_silent(self, now)
-  return self.unheard ~= nil and now - self.unheard >= SILENCE
-end
-
---- Whether the last look was had.
-function pace.is_spent(self)
-  return self.spent == true
 end
 
 -- A tenth of the time since something changed, spread so that a thousand who

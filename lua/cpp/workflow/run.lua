@@ -4,7 +4,6 @@
 local evidence = require "cpp.workflow.evidence"
 local exchange = require "cpp.workflow.exchange"
 local outcome = require "cpp.workflow.outcome"
-local pace = require "cpp.workflow.pace"
 local task = require "cpp.task"
 local verdict = require "cpp.workflow.verdict"
 
@@ -17,12 +16,10 @@ local run = {}
 ---@param calls table
 ---@return table self  to be followed
 function run.new(client, target, own, calls)
-  local self = { publisher = target.publisher, offer = target.offer, target = target,
-    on_change = own.on_change, no_wait = own.no_wait, told = {}, polls = {} }
-  local now = client:now()
-  pace.begin(self, own, now)
-  evidence.begin(self, own, now)
-  exchange.equip(self, client, calls)
+  local self = exchange.begin({ publisher = target.publisher, offer = target.offer,
+    target = target, on_change = own.on_change, no_wait = own.no_wait, told = {},
+    polls = {} }, client, own, calls)
+  evidence.begin(self, own, self.called)
   return self
 end
 

@@ -98,7 +98,7 @@ local function unverified(e, now, seen, maybe)
     return nil
   end
   for _, target in ipairs(targets.after(e, now, seen, maybe)) do
-    if target.asked < since and not pace.is_spent(e) then
+    if target.asked < since and not e.spent then
       return nil
     end
   end
@@ -283,9 +283,9 @@ local function conclusion(e, v)
   elseif v.code or v.err then
     return v
   elseif v.outcome then
-    return (add_publishable(e, v) or pace.is_spent(e)) and v or nil
+    return (add_publishable(e, v) or e.spent) and v or nil
   end
-  return pace.is_spent(e) and { code = "deadline" } or nil
+  return e.spent and { code = "deadline" } or nil
 end
 
 -- What is worth a look, best first.

@@ -1,29 +1,16 @@
---- Follows one operation to its end.
+--- Follows one operation to its end: `target`, an operation or a location, in a table
+-- from exchange.begin.
 
 local cpp = require "cpp"
 local exchange = require "cpp.workflow.exchange"
 local fault = require "cpp.workflow.fault"
 local options = require "cpp.workflow.options"
-local pace = require "cpp.workflow.pace"
 local task = require "cpp.task"
 
 local wait = {}
 
 -- What `see` hands on: a poll of a bare location cannot know all that is known.
 local INHERITED = { "id", "publisher", "offer", "location" }
-
---- A wait begins now.
----@param client table
----@param subject table|string  an operation or a location
----@param own table  from options.split
----@param calls table
----@return table
-function wait.new(client, subject, own, calls)
-  local self = { target = subject, called = client:now() }
-  pace.begin(self, own, self.called)
-  exchange.equip(self, client, calls)
-  return self
-end
 
 -- The operation as last seen; of a bare location nothing else is known at first.
 local function last_seen(self)
@@ -113,7 +100,7 @@ function wait.follow(self)
       return nil, fail(self, self.fatal)
     elseif not self.trouble and is_enough(self, self.operation) then
       return self.operation
-    elseif pace.is_spent(self) then
+    elseif self.spent then
       return nil, expire(self)
     elseif not self.rejected and exchange.pause(self) then
       task.park()
