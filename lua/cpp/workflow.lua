@@ -6,7 +6,6 @@
 
 local batch = require "cpp.workflow.batch"
 local exchange = require "cpp.workflow.exchange"
-local group = require "cpp.workflow.group"
 local options = require "cpp.workflow.options"
 local problems_of = require "cpp.workflow.problems"
 local run = require "cpp.workflow.run"
@@ -174,11 +173,11 @@ local function split_target(client, target)
     own, calls
 end
 
-local function new_in_batch(shared, client, target, own, calls)
+local function new_in_batch(client, target, own, calls)
   local name, of_target, own_calls = split_target(client, target)
   local self = new_cancel(client, name, options.merge(own, of_target),
     options.merge(calls, own_calls))
-  self.target, self.batch, self.is_first = target, shared, true
+  self.target = target
   return self
 end
 
@@ -215,12 +214,12 @@ local function new_batch(client, targets, opts)
   check_client(client)
   check_array(targets)
   local own, calls = options.split(options.CANCEL_ALL, opts, client)
-  local shared, jobs = batch.new(own.concurrency, #targets), {}
+  local jobs = {}
   for i, target in ipairs(targets) do
-    jobs[i] = new_in_batch(shared, client, target, own, calls)
+    jobs[i] = new_in_batch(client, target, own, calls)
   end
   check_twice(jobs)
-  return jobs, own.on_result
+  return jobs, own.concurrency, own.on_result
 end
 
 --- Cancels on many offers at once, as `workflow.cancel` does on each. Every first
@@ -238,11 +237,11 @@ end
 ---@param opts? cpp.workflow.batch_options  `deadline` counts from this call
 ---@return cpp.workflow.result[]  one per target, in the same order
 function workflow.cancel_all(client, targets, opts)
-  local jobs, on_result = level_up(pcall(new_batch, client, targets, opts))
+  local jobs, concurrency, on_result = level_up(pcall(new_batch, client, targets, opts))
   if task.running(client) then
-    return group.follow(jobs, on_result)
+    return batch.follow(jobs, concurrency, on_result)
   end
-  return task.run(client, group.follow, jobs, on_result)
+  return task.run(client, batch.follow, jobs, concurrency, on_result)
 end
 
 --- The error messages of an operation's steps, then of the operation itself, as

@@ -143,22 +143,8 @@ local function first_exchange(run)
   end
 end
 
-local function has_429(runs)
-  for _, run in ipairs(runs) do
-    for _, event in ipairs(run.log) do
-      if event.err and event.err.status == 429 then
-        return true
-      end
-    end
-  end
-end
-
--- Every offer's first try comes before any slot goes to waiting; not held to it is
--- the order in which they come back after a 429.
+-- Every offer's first try comes before any slot goes to waiting.
 local function check_order(runs)
-  if has_429(runs) then
-    return nil
-  end
   for _, run in ipairs(runs) do
     local waits = first_wait(run)
     for _, other in ipairs(runs) do

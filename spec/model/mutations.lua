@@ -99,10 +99,12 @@ return {
     "(now - self.since) / 10", "(now - self.since) / 5" },
   -- batches
   { "slots go to waiting first", "batch",
-    "return self.urgent:pop() or (self.unsent == 0 and self.patient:pop()) or nil",
-    "return self.patient:pop() or self.urgent:pop() or nil" },
+    "(self.urgent:pop()\n    or (self.untried == 0 and self.patient:pop())) or nil",
+    "(self.patient:pop() or self.urgent:pop()) or nil" },
+  { "an offer that has not begun loses its turn", "batch",
+    "if has_tried and job.is_first then", "if job.is_first then", rare = true },
   { "a 429 slows nobody else", "batch",
     "if err.status == 429 then", "if false then" },
   { "slots are not counted", "batch",
-    "local job = self.free > 0 and next_job(self)", "local job = next_job(self)" },
+    "return self.free > 0 and (self", "return (self" },
 }

@@ -66,6 +66,21 @@ describe("workflow.cancel_all", function()
     assert.is_true(late >= 1101 and late <= 1101.1, late)
   end)
 
+  -- vm-1 has waited long enough half a millisecond after the 429 is over, half a
+  -- millisecond before vm-3 asks again whether it may begin.
+  it("begins with every offer before it waits for one, after a 429 too", function()
+    local service, first = farm(3, { latency = 1 }), {}
+    service.portals["vm-2"].faults.operations = { fake.http(429, { retry_after = 119.0005 }) }
+    workflow.cancel_all(service.client, targets(3),
+      { concurrency = 1, interval = 1000, list_lag = 120 })
+    for i = 1, 6 do
+      first[i] = service.log[i].offer .. " " .. service.log[i].method
+    end
+    assert.same({ "vm-1 operations", "vm-1 cancel", "vm-2 operations", "vm-3 operations",
+      "vm-3 cancel", "vm-1 poll" }, first)
+    assert.is_true(math.abs(service.log[4].time - 1122) < 0.01)
+  end)
+
   it("does not log in again with a refused credential", function()
     local logins = 0
     local service = farm(0, {})

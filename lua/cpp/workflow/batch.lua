@@ -1,54 +1,48 @@
---- What the jobs of one cancel_all share: slots for exchanges, the pause that a
--- 429 asks for, and refusals of credentials.
+--- The jobs of one cancel_all: tasks that share slots for exchanges, the pause that a
+-- 429 asks for and refusals of credentials, and that end with the one who called.
 
 local fault = require "cpp.workflow.fault"
+local pace = require "cpp.workflow.pace"
 local queue = require "cpp.task.queue"
+local run = require "cpp.workflow.run"
 local task = require "cpp.task"
 
 ---@class cpp.workflow.batch
 ---@field free integer  slots
----@field unsent integer  jobs whose first try is not over
----@field not_before number  until then nobody asks
----@field refusals table<any, cpp.error>  by the token function that was refused
+---@field untried integer  jobs whose first try is not over
 ---@field urgent table  jobs that wait for a slot for their first try
 ---@field patient table  the others
+---@field not_before number  until then nobody asks
+---@field refusals table<any, cpp.error>  by the token function that was refused
 local batch = {}
 batch.__index = batch
 
----@param concurrency integer  exchanges in flight
----@param jobs integer  how many have a first try to make
----@return cpp.workflow.batch
-function batch.new(concurrency, jobs)
-  return setmetatable({ free = concurrency, unsent = jobs, not_before = -math.huge,
-    refusals = {}, urgent = queue.new(), patient = queue.new() }, batch)
-end
+-- ---- slots ----
 
 -- Every first try comes before any slot goes to waiting.
 local function next_job(self)
-  return self.urgent:pop() or (self.unsent == 0 and self.patient:pop()) or nil
+  return self.free > 0 and (self.urgent:pop()
+    or (self.untried == 0 and self.patient:pop())) or nil
 end
 
 local function hand_out(self)
-  local job = self.free > 0 and next_job(self)
-  while job do
+  for job in next_job, self do
     self.free, job.has_slot = self.free - 1, true
     if job.waiting then
       task.wake(job.waiting)
       job.waiting = nil
     end
-    job = self.free > 0 and next_job(self)
   end
 end
 
---- Takes a slot, unless the job has one.
----@return boolean waited  time has passed meanwhile
+--- Takes a slot, unless the job has one. Whether time has passed meanwhile.
+---@return boolean
 function batch:enter(job)
-  if job.has_slot then
-    return false
+  if not job.has_slot then
+    local line = job.is_first and self.urgent or self.patient
+    line:push(job)
+    hand_out(self)
   end
-  local waiting = job.is_first and self.urgent or self.patient
-  waiting:push(job)
-  hand_out(self)
   if job.has_slot then
     return false
   end
@@ -57,33 +51,30 @@ function batch:enter(job)
   return true
 end
 
---- Gives it back.
-function batch:leave(job)
+--- Gives it back. A job whose first try is over keeps no other waiting.
+---@param has_tried boolean
+function batch:leave(job, has_tried)
   if job.has_slot then
     self.free, job.has_slot = self.free + 1, false
-    hand_out(self)
   end
-end
-
---- A job whose first try is over, or that waits, keeps no other waiting.
-function batch:stand_aside(job)
-  self:leave(job)
-  if job.is_first then
-    self.unsent, job.is_first = self.unsent - 1, false
-    hand_out(self)
+  if has_tried and job.is_first then
+    self.untried, job.is_first = self.untried - 1, false
   end
+  hand_out(self)
 end
 
 --- Calls a job's callback, which may take long: meanwhile the job holds no slot and
 --- keeps nobody waiting.
 function batch:call_back(job, callback, ...)
   local was_first = job.is_first
-  self:stand_aside(job)
+  self:leave(job, true)
   callback(...)
   if was_first then
-    self.unsent, job.is_first = self.unsent + 1, true
+    self.untried, job.is_first = self.untried + 1, true
   end
 end
+
+-- ---- errors that concern all ----
 
 -- The token function that a job's calls use.
 local function credential_of(job)
@@ -96,22 +87,79 @@ function batch:refusal(job)
   return self.refusals[credential_of(job)]
 end
 
--- Seconds for which a 429 holds all, at least.
-local function seconds_of(job, err)
-  local asked = err.retry_after
-  local is_sensible = type(asked) == "number" and asked > 0 and asked < math.huge
-  return is_sensible and asked or job.options.interval
-end
-
---- Takes note of an error that concerns all.
+--- Takes note of an error.
 ---@param err cpp.error|table
 ---@param now number
 function batch:heed(job, err, now)
   if err.status == 429 then
-    self.not_before = math.max(self.not_before, now + seconds_of(job, err))
+    local seconds = pace.asked_seconds(err) or job.options.interval
+    self.not_before = math.max(self.not_before, now + seconds)
   elseif err.kind == "credential" and not fault.is_passing(err) then
     self.refusals[credential_of(job)] = err
   end
+end
+
+-- ---- tasks ----
+
+local function work(self, i, job)
+  local result, err = run.follow(job)
+  if err then
+    result = { publisher = job.publisher, offer = job.offer, operation = err.operation,
+      location = err.location, cancel = err.cancel, polls = err.polls, err = err }
+  end
+  self.results[i] = result
+  if self.on_result then
+    self.on_result(result, job.target) -- at once: the others may take minutes more
+  end
+end
+
+local function start(self, i, job)
+  if self.is_over then
+    return
+  end
+  local thread = coroutine.running()
+  self.threads[thread] = true
+  local good, message = xpcall(work, debug.traceback, self, i, job)
+  self.threads[thread], self.left = nil, self.left - 1
+  if not self.is_over and (self.left == 0 or not good) then
+    self.is_over, self.raised = true, not good and { message }
+    task.wake(self.caller)
+  end
+end
+
+-- Ends what still goes on, and what has not begun.
+function batch:__close()
+  self.is_over = true
+  for thread in pairs(self.threads) do
+    if coroutine.status(thread) == "suspended" then
+      coroutine.close(thread)
+    end
+  end
+end
+
+--- Follows all jobs to their ends, in a task. What a callback raises ends all and is
+--- raised again, a string with its traceback, and so does closing the coroutine that
+--- called.
+---@param jobs table[]  from run.new
+---@param concurrency integer  exchanges in flight
+---@param on_result cpp.workflow.on_result|nil
+---@return cpp.workflow.result[]
+function batch.follow(jobs, concurrency, on_result)
+  local self <close> = setmetatable({ free = concurrency, untried = #jobs,
+    urgent = queue.new(), patient = queue.new(), not_before = -math.huge, refusals = {},
+    left = #jobs, results = {}, threads = {}, on_result = on_result,
+    caller = coroutine.running() }, batch)
+  for i, job in ipairs(jobs) do
+    job.batch, job.is_first = self, true
+    task.spawn(start, self, i, job)
+  end
+  if #jobs > 0 then
+    task.park()
+  end
+  if self.raised then
+    error(self.raised[1], 0)
+  end
+  return self.results
 end
 
 return batch

@@ -95,8 +95,8 @@ local function error_of(self, v)
 end
 
 --- Puts a verdict into words.
----@param self cpp.workflow.evidence
----@param v cpp.workflow.verdict
+---@param self table
+---@param v table
 ---@return cpp.workflow.result|nil result
 ---@return cpp.error|nil err
 function outcome.of(self, v)

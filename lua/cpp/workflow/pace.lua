@@ -32,6 +32,11 @@ function pace.ask(self, now)
   self.spent = now >= self.until_time or nil
 end
 
+--- Whether one has.
+function pace.has_begun(self)
+  return self.unheard ~= math.huge
+end
+
 --- Seconds that an answer or an error asks for; nonsense is none.
 ---@return number|nil
 function pace.asked_seconds(answer)
@@ -73,8 +78,11 @@ function pace.holds_post(self, now)
 end
 
 -- A tenth of the time since something changed, spread so that a thousand who
--- began together come back apart.
+-- began together come back apart. One that has not begun is held by its batch alone.
 local function backoff(self, now)
+  if not pace.has_begun(self) then
+    return 0
+  end
   local options = self.options
   local most = math.max(options.interval, options.max_interval)
   local seconds = math.max((now - self.since) / 10, options.interval)

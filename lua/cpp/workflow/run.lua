@@ -82,7 +82,7 @@ function STEPS.post(self, start_by)
   local answer, err, asked, answered = exchange.ask(self, "cancel", nil, start_by)
   evidence.post(self, answer, err, asked, answered)
   if self.batch then
-    self.batch:stand_aside(self)
+    self.batch:leave(self, true)
   end
   if self.on_change and (answer or err.status == 202) then
     tell_accepted(self, answer, err)
@@ -97,11 +97,12 @@ function STEPS.pause(self, aim)
 end
 
 -- A slot of a batch is held from the look to its POST; waiting holds none, and what
--- waits asks for one each time. Whether it is had without waiting: else time has passed.
+-- waits asks for one each time; but one that has not begun keeps its turn. Whether it
+-- is had without waiting: else time has passed.
 local function take_slot(self, step)
   local batch = self.batch
   if step == "pause" or step == "end" then
-    batch:stand_aside(self)
+    batch:leave(self, step == "end" or pace.has_begun(self))
     return true
   elseif step == "look" and self.sent and self.has_used_slot then
     batch:leave(self)
