@@ -4,6 +4,7 @@
 local evidence = require "cpp.workflow.evidence"
 local exchange = require "cpp.workflow.exchange"
 local outcome = require "cpp.workflow.outcome"
+local pace = require "cpp.workflow.pace"
 local task = require "cpp.task"
 local verdict = require "cpp.workflow.verdict"
 
