@@ -52,15 +52,14 @@ describe("a failure that may pass", function()
   -- Words: seconds, and what came then.
   local function listen(words)
     local told, time = {}, 0
-    local listener = trace.listener(function() return time end, function(failed, _, heard)
-      table.insert(told, time .. ":" .. (failed.status or failed.code)
-        .. (heard and "" or "!"))
-    end)
+    local listen_to = trace.listener(function() return time end)
     for at, word in words:gmatch "(%d+):(%S+)" do
       time = math.tointeger(at)
       local status = tonumber(word)
-      listener(event { status = status, code = status ~= 200 and word or nil,
-        retryable = status ~= 200 })
+      local failed, heard = listen_to(event { status = status,
+        code = status ~= 200 and word or nil, retryable = status ~= 200 })
+      table.insert(told, failed and at .. ":" .. (failed.status or failed.code)
+        .. (heard and "" or "!"))
     end
     return table.concat(told, " ")
   end
@@ -75,11 +74,9 @@ describe("a failure that may pass", function()
   end)
 
   it("is a proxy's alone where no tunnel was opened", function()
-    local heard
-    local listener = trace.listener(function() return 0 end, function(_, _, ...)
-      heard = ...
-    end)
-    listener(event { status = 502, code = "proxy_refused", retryable = true })
+    local listen_to = trace.listener(function() return 0 end)
+    local _, heard = listen_to(event { status = 502, code = "proxy_refused",
+      retryable = true })
     assert.is_false(heard)
   end)
 

@@ -32,16 +32,12 @@ local function read_duration(word)
   return sum and rest == "" and sum or tonumber(word)
 end
 
-local function read_count(word)
-  return math.tointeger(tonumber(word))
-end
-
 -- The least, how a word is read, and what it should be.
 local KINDS = {
   duration = { 0, read_duration, "a time like 90, 0.5, 5m or 1h30m" },
   pace = { 0.001, read_duration, "a time above 0 like 90, 0.5, 5m or 1h30m" },
   factor = { 0.001, tonumber, "a number above 0" },
-  count = { 1, read_count, "an integer from 1" },
+  count = { 1, function(word) return math.tointeger(tonumber(word)) end, "an integer from 1" },
 }
 
 --- What converts the argument of an option; its message names the option.

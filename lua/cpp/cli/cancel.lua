@@ -66,19 +66,13 @@ end
 
 local OF_OUTCOME = { canceled = 0, nothing_to_cancel = 3, too_late = 4, failed = 5 }
 
--- Not ended by the deadline, and a cancel is or may be out.
-local function is_under_way(err)
-  return err.code == "deadline" and (err.cancel == "accepted" or err.cancel == "unknown")
-end
-
 --- The exit status of one cancel; with `ignore_idle` it is well that there was nothing to
 --- cancel.
----@param result cpp.workflow.result
----@param ignore_idle boolean|nil
----@return integer
 function cancel.status(result, ignore_idle)
-  if result.err then
-    return is_under_way(result.err) and 6 or 1
+  local err = result.err
+  if err then
+    local may_be_out = err.cancel == "accepted" or err.cancel == "unknown"
+    return err.code == "deadline" and may_be_out and 6 or 1
   elseif result.outcome == "accepted" then
     return 0
   end
@@ -142,20 +136,12 @@ local function tell_why_it_takes_long(self, target)
   end
 end
 
--- That it was accepted the workflow tells.
-local function hear_fate(self, target, event)
-  local fate = trace.fate(event)
-  target.refusal = fate == "refused" and event.status or nil
-  if fate and fate ~= "accepted" then
-    target.cancel = fate
-    self.screen:change(target)
-  end
-end
-
--- An exchange of one target's.
+-- An exchange of one target's. That a cancel was accepted the workflow tells.
 local function overhear(self, target, event)
-  if trace.is_cancel(event) then
-    hear_fate(self, target, event)
+  local fate = trace.is_cancel(event) and trace.fate(event)
+  if fate and fate ~= "accepted" then
+    target.cancel, target.refusal = fate, fate == "refused" and event.status or nil
+    self.screen:change(target)
   elseif trace.is_list(event) then
     target.looked = true
   elseif event.status == 404 and target.wanted and (not target.seen or target.is_other) then
@@ -165,14 +151,10 @@ local function overhear(self, target, event)
   tell_next(self)
 end
 
--- The service's answer to the cancel: a 200, which has no location, is done. What had
+-- The service's answer to the cancel, if it is a 200, is done and has no location. What had
 -- ended before anything was seen running is none of this cancel's.
-local function is_answer(operation)
-  return operation.state == "accepted" or not operation.location
-end
-
 local function hear(self, target, operation)
-  if is_answer(operation) then
+  if operation.state == "accepted" or not operation.location then
     self.since = self.since or self.client:now()
     target.cancel = "accepted"
     self.screen:change(target)
@@ -255,15 +237,6 @@ local function conclude(self)
   return self:conclude("offers", results)
 end
 
--- Wrong use of a name shows before anything is sent.
-local function rehearse_all(self, list)
-  local requests = {}
-  for i, one in ipairs(list) do
-    requests[i] = assert(self:rehearse("cancel", one.publisher, one.offer))
-  end
-  return requests
-end
-
 -- The workflow takes other fields than these for options.
 local function add_target(self, one)
   local target = self.screen:add(facts.name(one), rows.cancel, { cancel = "not_sent",
@@ -273,9 +246,10 @@ local function add_target(self, one)
     trace = self:listener(target, overhear) }
 end
 
--- Every cancel that was asked for is sent, whoever has stopped reading meanwhile.
+-- Wrong use of a name shows before anything is sent. Then every cancel that was asked for
+-- is, whoever has stopped reading meanwhile.
 local function cancel_offers(self, list)
-  rehearse_all(self, list)
+  self:rehearse("cancel", list)
   system.ignore_sigpipe()
   local given, keys, target_of = self.given, {}, {}
   self.targets = {}
@@ -313,26 +287,13 @@ local function foretell(running, wanted)
     or "nothing is seen running; a cancel would be sent all the same"
 end
 
-local function rehearse(self, one, request)
-  local list, err = self.client:operations(one.publisher, one.offer)
-  if not list then
-    return self:fail(one, err)
-  end
-  local running = running_in(list)
+local function show_dry_run(self, list, one)
+  local running, request = running_in(list), self:rehearse("cancel", { one })[1]
   if not self.given.json then
     self.screen:print(("%s: %s"):format(facts.name(one), foretell(running, one.operation)))
   end
   self:print_request(request, { publisher = one.publisher, offer = one.offer,
     kind = running and facts.kind(running) }, running or one)
-  return 0
-end
-
-local function rehearse_offers(self, list)
-  local statuses = {}
-  for i, request in ipairs(rehearse_all(self, list)) do
-    statuses[i] = rehearse(self, list[i], request)
-  end
-  return session.worst(statuses)
 end
 
 local function read_targets(given)
@@ -346,10 +307,14 @@ end
 
 function cancel.run(given)
   local list = read_targets(given)
-  given.patient = not given.dry_run
   given.emails = given.emails[1] and given.emails
+  if given.dry_run then
+    given.dry_run = nil -- of the look, which is sent
+    return session.look(given, "operations", list, show_dry_run)
+  end
+  given.patient = true
   return session.run(given, function(self)
-    return (given.dry_run and rehearse_offers or cancel_offers)(self, list)
+    return cancel_offers(self, list)
   end)
 end
 

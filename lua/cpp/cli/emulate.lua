@@ -42,7 +42,7 @@ function emulate.define(parser)
     ROUTES):argname "ROUTE"
 end
 
--- Each has a publish at its certification, for hours to come. Another one starts 20
+-- Each offer has a publish at its certification, for hours to come. Another one starts 20
 -- seconds here after its end.
 local function start(given, names)
   local offers = {}
@@ -84,11 +84,12 @@ function emulate.run(given)
     io.stderr:write("cloudpartner: ", text.clean(message), "\n")
     return 1
   end
-  for i, name in ipairs(names) do
-    names[i] = text.quote_word(text.clean(name))
-  end
   print(export_line(portal, given.credential or "token"))
-  print("cloudpartner cancel " .. table.concat(names, " "))
+  io.write "cloudpartner cancel"
+  for _, name in ipairs(names) do
+    io.write(" ", text.quote_word(text.clean(name)))
+  end
+  print()
   io.stdout:flush()
   io.stderr:write("The portal runs until Ctrl-C. Paste these lines elsewhere.\n")
   while not system.caught() do

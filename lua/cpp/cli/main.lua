@@ -59,17 +59,15 @@ local function refuse(parser, message)
   error({ status = 2, message = ("%s\n\nError: %s"):format(parser:get_usage(), message) }, 0)
 end
 
-local function show_version()
-  print("cloudpartner " .. cpp._VERSION)
-  os.exit(0)
-end
-
 local function new_parser()
   local parser = argparse("cloudpartner", DESCRIPTION, EPILOG)
     :help_max_width(WIDTH):usage_max_width(WIDTH):command_target "command"
     :help_description_margin(26)
   parser.error = refuse
-  parser:flag("--version", "Show the version."):action(show_version)
+  parser:flag("--version", "Show the version."):action(function()
+    print("cloudpartner " .. cpp._VERSION)
+    os.exit(0)
+  end)
   for _, name in ipairs(VERBS) do
     require("cpp.cli." .. name).define(parser)
   end

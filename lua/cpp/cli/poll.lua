@@ -25,7 +25,7 @@ function poll.define(parser)
 end
 
 function poll.run(given)
-  return session.look(given, "poll", arguments.locations(given.words), session.show)
+  return session.look(given, "poll", arguments.locations(given.words))
 end
 
 return poll

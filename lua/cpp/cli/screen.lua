@@ -92,22 +92,25 @@ local function label_width(chosen, columns)
   return math.min(widest, math.max(LEAST_NAME, columns - BESIDE))
 end
 
+local function count_ended(self)
+  local ended = self.gone
+  for _, row in ipairs(self.rows) do
+    ended = ended + (row.ended_at and 1 or 0)
+  end
+  return ("%d of %d have ended"):format(ended, #self.rows + self.gone)
+end
+
 -- Where there is no room for all, those that have not ended, and a count of all that
 -- there were.
 local function choose(self, room)
   if #self.rows <= room then
     return self.rows
   end
-  local chosen, ended = {}, self.gone
+  local chosen = {}
   for _, row in ipairs(self.rows) do
-    if row.ended_at then
-      ended = ended + 1
-    elseif #chosen < room - 1 then
-      chosen[#chosen + 1] = row
-    end
+    chosen[#chosen + 1] = not row.ended_at and #chosen < room - 1 and row or nil
   end
-  return chosen, ("… and %d more; %d of %d have ended"):format(
-    #self.rows - #chosen, ended, #self.rows + self.gone)
+  return chosen, ("… and %d more; %s"):format(#self.rows - #chosen, count_ended(self))
 end
 
 -- tmux, for one, keeps the cursor's row as it wraps what stands there again: what has no
@@ -214,11 +217,7 @@ function screen:print(line)
   self:emit(wrapped(self, STDOUT, line))
 end
 
---- Begins a row.
----@param label string
----@param line cpp.cli.line
----@param row? table  becomes the row
----@return cpp.cli.row
+--- Begins a row, which `row` becomes if it is given, and gives it.
 function screen:add(label, line, row)
   row = row or {}
   row.label, row.line, row.since = label, line, self.clock()
@@ -270,10 +269,10 @@ end
 local EVERY, LEAST = 1, 0.1
 
 local function tick(self)
-  if #self.rows == 0 and #self.shown == 0 then
+  if #self.rows == 0 and self.shown == "" then
     return EVERY
   end
-  local pause = (self.is_stale or #self.shown == 0) and LEAST or EVERY
+  local pause = (self.is_stale or self.shown == "") and LEAST or EVERY
   local left = self.drawn_at + pause - self.clock()
   if left > 0 then
     return left
@@ -284,13 +283,12 @@ end
 
 -- "12 of 40 have ended; canceling 25, looking 3"
 local function sum_up(self)
-  local ended, words = self.gone, {}
+  local words = {}
   for _, row in ipairs(self.rows) do
-    ended = ended + (row.ended_at and 1 or 0)
-    words[#words + 1] = not row.ended_at
-      and (row.line == rows.wait and "waiting" or rows.word(row)) or nil
+    local word = row.line == rows.wait and "waiting" or rows.word(row)
+    words[#words + 1] = not row.ended_at and word or nil
   end
-  return ("%d of %d have ended; %s"):format(ended, #self.rows + self.gone, text.tally(words))
+  return count_ended(self) .. "; " .. text.tally(words)
 end
 
 -- Seconds after which whoever reads a log takes silence for death.
@@ -313,10 +311,7 @@ end
 
 --- Shows what it is time to show, and gives the seconds until it is time again.
 function screen:turn()
-  if self.live then
-    return tick(self)
-  end
-  return pulse(self)
+  return (self.live and tick or pulse)(self)
 end
 
 return screen

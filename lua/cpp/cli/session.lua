@@ -72,14 +72,14 @@ end
 ---@param subject cpp.cli.row  whose calls they are
 ---@param overhear? fun(self: cpp.cli.session, subject: cpp.cli.row, event: table)
 function session:listener(subject, overhear)
-  local listen = trace.listener(function() return self.client:now() end, function(...)
-    tell_trouble(self, subject, ...)
-  end)
+  local listen = trace.listener(function() return self.client:now() end)
   return function(event)
     print_trace(self, event)
-    if self.given.patient then
+    local failure, heard = listen(event)
+    if failure and self.given.patient then
+      tell_trouble(self, subject, failure, event, heard)
+    elseif self.given.patient then
       tell_pause(self, subject, event)
-      listen(event)
     end
     if overhear then
       overhear(self, subject, event)
@@ -90,15 +90,6 @@ end
 -- Seconds to block where there is no descriptor that a signal could be waited for with.
 local BLIND = 0.1
 
-local function block(client, seconds)
-  local fd = client:pollfd()
-  if fd then
-    system.wait(fd, math.min(seconds, client:timeout() or seconds))
-  else
-    client:step(math.min(seconds, BLIND))
-  end
-end
-
 -- What is under way on a client that closes ends at once, and each workflow tells what
 -- it knows.
 local function check_signal(self)
@@ -108,12 +99,18 @@ local function check_signal(self)
   end
 end
 
-local function wait(self, seconds)
+local function wait(self, client, seconds)
   check_signal(self)
-  if not self.client:closed() then
-    block(self.client, math.min(seconds or math.huge, self.screen:turn()))
-    check_signal(self)
+  if client:closed() then
+    return
   end
+  local fd, pause = client:pollfd(), math.min(seconds or math.huge, self.screen:turn())
+  if fd then
+    system.wait(fd, math.min(pause, client:timeout() or pause))
+  else
+    client:step(math.min(pause, BLIND))
+  end
+  check_signal(self)
 end
 
 -- Calls a function; what it raises is the user's wrong use of an argument.
@@ -135,12 +132,15 @@ local function open(given)
   self.began = self.client:now()
   self.screen = screen.new { quiet = given.quiet, timed = given.patient,
     clock = function() return self.client:now() end }
-  self.client:wait(function(_, seconds) wait(self, seconds) end)
+  self.client:wait(function(client, seconds) wait(self, client, seconds) end)
   return self
 end
 
--- A result that nobody could read is no success. Of a signal, as a shell has it.
-local function settle(self, status)
+--- Runs a verb as a task. After a signal it runs on to its end, on a client that is
+--- closed, and the status is a shell's. A result that nobody could read is no success.
+function session.run(given, act)
+  local self <close> = open(given)
+  local status = task.run(self.client, act, self)
   local trouble = self.screen.failure
   if trouble then
     self.screen:tell("cloudpartner: cannot write the result: " .. trouble)
@@ -148,27 +148,30 @@ local function settle(self, status)
   return self.stopped and 128 + self.stopped or trouble and 1 or status
 end
 
---- Runs a verb as a task. After a signal it runs on to its end, on a client that is
---- closed.
-function session.run(given, act)
-  local self <close> = open(given)
-  return settle(self, task.run(self.client, act, self))
+local function call(self, method, subject, options)
+  local send = self.client[method]
+  if method == "poll" then
+    return send(self.client, subject.location, options)
+  end
+  return send(self.client, subject.publisher, subject.offer, options)
 end
 
---- Makes a call without sending it: what it raises is the user's wrong use. Gives the
---- request, as text a curl line, or nil and an error.
-function session:rehearse(method, ...)
-  local words = { ... }
-  words[#words + 1] = { dry_run = true, notification_emails = self.given.emails }
-  return as_usage(self.client[method], self.client, table.unpack(words))
+--- Makes calls without sending them: what that raises is the user's wrong use. Gives the
+--- requests, as text curl lines, and errors where there are none.
+function session:rehearse(method, subjects)
+  local requests, errs = {}, {}
+  local options = { dry_run = true,
+    notification_emails = method == "cancel" and self.given.emails or nil }
+  for i, subject in ipairs(subjects) do
+    requests[i], errs[i] = as_usage(call, self, method, subject, options)
+  end
+  return requests, errs
 end
 
 -- From what a person must look at to what is well.
 local ORDER = { 1, 6, 4, 5, 7, 8, 3, 0 }
 
 --- One exit status for several offers.
----@param statuses integer[]
----@return integer
 function session.worst(statuses)
   local occurs = {}
   for _, status in ipairs(statuses) do
@@ -270,42 +273,42 @@ function session:conclude(what, results)
   return session.worst(statuses)
 end
 
---- Shows one operation, in whole.
-function session:show(operation)
-  local problems = workflow.problems(operation)
+--- Shows an operation, what went wrong, and its steps where they are given.
+function session:show(operation, problems, steps)
   if self.given.json then
-    return self:emit("result", { steps = facts.steps(operation), problems = problems },
-      operation)
+    return self:emit("result", { steps = steps, problems = problems }, operation)
   end
   self.screen:print(tell.look(operation))
-  self:print_all(tell.steps(operation))
+  self:print_all(tell.steps(steps or {}))
   self:print_all(tell.problems(problems))
 end
 
-local function look(self, method, subject, show)
-  local where = method == "poll" and { subject.location }
-    or { subject.publisher, subject.offer }
-  local answer, err = self:rehearse(method, table.unpack(where))
-  if answer and self.given.dry_run then
-    self:print_request(answer, {}, subject)
-    return 0
-  elseif answer then
-    answer, err = self.client[method](self.client, table.unpack(where))
-  end
-  if not answer then
-    return self:fail(subject, err)
-  end
-  show(self, answer, subject)
-  return 0
+local function show_whole(self, operation)
+  self:show(operation, workflow.problems(operation), facts.steps(operation))
 end
 
---- Runs a verb that asks once about each subject, and shows the answer; with `--dry-run`
---- the curl line.
+--- Runs a verb that asks once about each subject, and shows the answer, an operation if no
+--- function is given for it; with `--dry-run` the curl line.
 function session.look(given, method, subjects, show)
+  local function look(self, subject, request, err)
+    local answer
+    if request and given.dry_run then
+      self:print_request(request, {}, subject)
+      return 0
+    elseif request then
+      answer, err = call(self, method, subject)
+    end
+    if not answer then
+      return self:fail(subject, err)
+    end
+    (show or show_whole)(self, answer, subject)
+    return 0
+  end
   return session.run(given, function(self)
+    local requests, errs = self:rehearse(method, subjects)
     local statuses = {}
     for i, subject in ipairs(subjects) do
-      statuses[i] = look(self, method, subject, show)
+      statuses[i] = look(self, subject, requests[i], errs[i])
     end
     return session.worst(statuses)
   end)

@@ -26,7 +26,7 @@ function status.define(parser)
 end
 
 function status.run(given)
-  return session.look(given, "status", arguments.targets(given.words), session.show)
+  return session.look(given, "status", arguments.targets(given.words))
 end
 
 return status

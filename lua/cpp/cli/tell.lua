@@ -59,9 +59,9 @@ function tell.last_seen(operation)
 end
 
 --- A line for each step.
-function tell.steps(operation)
+function tell.steps(steps)
   local list = {}
-  for i, step in ipairs(facts.steps(operation)) do
+  for i, step in ipairs(steps) do
     local percent = step.progress and ("%3d %%"):format(step.progress) or ""
     list[i] = ("  %5s  %s  %s"):format(percent, text.pad(step.status, 12), step.name)
   end
@@ -78,17 +78,13 @@ function tell.problems(problems)
   return list
 end
 
--- To the second; a time without a zone is shown as it came.
-local function show_time(time)
-  local second, zone = time:match "^(%d+%-%d+%-%d+T%d+:%d+:%d+)[%d.]*(.*)$"
-  return second and second .. zone or time
-end
-
---- "5661…  running       publish  2026-11-22T17:08:21Z", one of a list.
+--- "5661…  running       publish  2026-11-22T17:08:21Z", one of a list. The time is to the
+--- second; one without a zone is shown as it came.
 function tell.item(operation)
+  local time = facts.changed(operation) or ""
+  time = time:gsub("^(%d+%-%d+%-%d+T%d+:%d+:%d+)[%d.]*", "%1")
   local line = ("%s  %s  %s  %s"):format(text.clean(operation.id),
-    text.pad(facts.state(operation), 11), text.pad(facts.kind(operation) or "", 8),
-    show_time(facts.changed(operation) or ""))
+    text.pad(facts.state(operation), 11), text.pad(facts.kind(operation) or "", 8), time)
   return (line:gsub(" +$", ""))
 end
 

@@ -100,21 +100,16 @@ end
 -- other time is not to fill a log.
 local QUIET = 300
 
---- Listens to exchanges about one subject, and tells of each failure that is news, and
---- whether the service has ever answered.
-function trace.listener(clock, tell)
+--- Listens to exchanges about one subject: the function gives the failure of each that is
+--- news, else nil, and whether the service has ever answered.
+function trace.listener(clock)
   local seen_at, heard = {}, false
   return function(event)
-    local failure = trace.trouble(event)
-    heard = heard or is_answer(event)
-    if failure then
-      local word, now = failure.status or failure.code, clock()
-      local before = seen_at[word] or -math.huge
-      seen_at[word] = now
-      if now - before >= QUIET then
-        tell(failure, event, heard)
-      end
-    end
+    local failure, now = trace.trouble(event), clock()
+    local word = failure and (failure.status or failure.code) or ""
+    local quiet = now - (seen_at[word] or -math.huge)
+    seen_at[word], heard = now, heard or is_answer(event)
+    return quiet >= QUIET and failure or nil, heard
   end
 end
 

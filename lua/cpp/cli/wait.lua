@@ -52,10 +52,6 @@ end
 
 --- The exit status of one wait: 0 where it ended in the state that is wanted, by default
 --- in any but failure.
----@param operation cpp.operation|nil
----@param err cpp.error|nil  where there is no operation
----@param wanted string|nil  a state
----@return integer
 function wait.status(operation, err, wanted)
   if not operation then
     return err.code == "deadline" and 6 or 1
@@ -85,15 +81,6 @@ local function overhear(self, subject, event)
   end
 end
 
-local function print_result(self, operation)
-  local problems = operation.state == "failed" and workflow.problems(operation) or {}
-  if self.given.json then
-    return self:emit("result", { problems = problems }, operation)
-  end
-  self.screen:print(tell.look(operation))
-  self:print_all(tell.problems(problems))
-end
-
 local function next_of(subject)
   local word = subject.operation and ("%s/%s/%s"):format(subject.publisher, subject.offer,
     subject.operation) or subject.location
@@ -116,7 +103,7 @@ local function wait_for(self, subject)
     options_of(self, subject))
   self.screen:remove(subject)
   if operation then
-    print_result(self, operation)
+    self:show(operation, operation.state == "failed" and workflow.problems(operation) or {})
   else
     err.operation = subject.seen
     self:fail(subject, err)
@@ -130,8 +117,8 @@ end
 -- Wrong use of a location shows before anything is sent. An error of Lua itself is
 -- nobody's result.
 local function wait_for_all(self, subjects)
+  self:rehearse("poll", subjects)
   for _, subject in ipairs(subjects) do
-    self:rehearse("poll", subject.location)
     self.screen:add(facts.name(subject), rows.wait, subject)
   end
   local results, reasons = task.map(subjects, function(subject)

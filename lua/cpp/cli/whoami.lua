@@ -77,29 +77,17 @@ local function print_words(self, who)
   end
 end
 
--- Why the service would refuse it.
-local function faults_of(who)
-  local faults = {}
-  if (who.audience or ""):gsub("/$", "") ~= AUDIENCE then
-    faults[1] = ("the token is not for %s: it will be refused"):format(AUDIENCE)
+-- Tells why the service would refuse it, and gives whether it would.
+local function tell_faults(self, who)
+  local is_other = (who.audience or ""):gsub("/$", "") ~= AUDIENCE
+  local is_old = who.expires ~= nil and who.expires <= os.time()
+  if is_other then
+    self.screen:tell(("the token is not for %s: it will be refused"):format(AUDIENCE))
   end
-  if who.expires and who.expires <= os.time() then
-    faults[#faults + 1] = "the token has expired: it will be refused"
+  if is_old then
+    self.screen:tell "the token has expired: it will be refused"
   end
-  return faults
-end
-
-local function show(self, who)
-  if self.given.json then
-    self:emit("result", who)
-  else
-    print_words(self, who)
-  end
-  local faults = faults_of(who)
-  for _, fault in ipairs(faults) do
-    self.screen:tell(fault)
-  end
-  return self.given.check and #faults > 0 and 1 or 0
+  return is_other or is_old
 end
 
 -- Those that somebody has begun to set up: why they are not used is what one asks. Where
@@ -125,7 +113,13 @@ local function look(self)
     self.screen:tell "cloudpartner: the token is no JSON Web Token: it cannot be read"
     return 1
   end
-  return show(self, read(claims, self.token:route().title))
+  local who = read(claims, self.token:route().title)
+  if self.given.json then
+    self:emit("result", who)
+  else
+    print_words(self, who)
+  end
+  return tell_faults(self, who) and self.given.check and 1 or 0
 end
 
 --- Shows it, and never the token.
