@@ -21,12 +21,8 @@ local TIMEOUT = 60
 local LEAST_TIMEOUT = 0.001
 local POLLS_KEPT = 16
 
---- A workflow begins, in its own table.
----@param self table
----@param client table  five functions: cancel, poll, operations, sleep, now
----@param own table  from options.split
----@param calls table  options of every call, likewise
----@return table self
+--- A workflow begins, in its own table, which is returned: `own` and `calls` are from
+-- options.split.
 function exchange.begin(self, client, own, calls)
   self.client, self.calls, self.trace = client, calls, calls.trace
   if calls.trace == nil and type(client) == "userdata" then
@@ -51,23 +47,23 @@ local function traced(self, method)
   end
 end
 
--- Seconds, where those of the calls are too many: no exchange that begins before the
--- deadline outlives it. What is no number the call refuses.
-local function timeout_of(self)
-  local left, timeout = self.until_time - self.client:now(), self.calls.timeout
-  if timeout == nil then
-    timeout = type(self.client) == "userdata" and self.client:option "timeout" or TIMEOUT
+-- Seconds for an exchange. What is no number the call refuses.
+local function timeout_of(client, calls)
+  if calls.timeout ~= nil then
+    return type(calls.timeout) == "number" and calls.timeout or 0
   end
-  local is_short = left > 0 and type(timeout) == "number" and left < timeout
-  return is_short and math.max(left, LEAST_TIMEOUT) or nil
+  return type(client) == "userdata" and client:option "timeout" or TIMEOUT
 end
 
+-- No exchange that begins before the deadline outlives it.
 local function call_options(self, method, start_by)
-  local timeout = timeout_of(self)
-  if not timeout and not start_by and not self.trace then
-    return self.calls
+  local calls, left = self.calls, self.until_time - self.client:now()
+  local is_short = left > 0 and left < timeout_of(self.client, calls)
+  if not is_short and not start_by and not self.trace then
+    return calls
   end
-  return options.merge(self.calls, { timeout = timeout, start_by = start_by,
+  return options.merge(calls, { start_by = start_by,
+    timeout = is_short and math.max(left, LEAST_TIMEOUT) or nil,
     trace = self.trace and traced(self, method) })
 end
 
@@ -78,11 +74,12 @@ local function call(self, method, what, start_by)
   if is_closed(client) then
     return nil, cpp.error { kind = "closed", code = "closed", sent = false,
       message = "the client was closed" }
-  elseif method == "poll" then
-    return client:poll(what, call_options(self, method, start_by))
   end
-  return client[method](client, self.publisher, self.offer,
-    call_options(self, method, start_by))
+  local calls = call_options(self, method, start_by)
+  if method == "poll" then
+    return client:poll(what, calls)
+  end
+  return client[method](client, self.publisher, self.offer, calls)
 end
 
 local function remember(self, status)
@@ -97,15 +94,9 @@ local function remember(self, status)
   self.delay, self.reason = nil, nil
 end
 
---- Asks.
----@param self table
----@param method "cancel"|"poll"|"operations"
----@param what? table|string  for poll: an operation or a location
----@param start_by? number  when the request must have begun to leave
----@return table|nil answer
----@return table|nil err
----@return number asked
----@return number answered
+--- Asks by `method`: "cancel" or "operations", or "poll" for an operation or a location.
+-- The request must have begun to leave at `start_by`. Returns the answer or nil, the
+-- error or nil, when was asked and when answered.
 function exchange.ask(self, method, what, start_by)
   local asked, answer, err = self.client:now(), nil, self.batch and self.batch:refusal(self)
   pace.ask(self, asked)
@@ -124,12 +115,9 @@ end
 
 -- ---- pauses ----
 
---- Waits for the time of the next look. A task is to park for it, with little else on
---- its stack: thousands do. That the client was closed meanwhile is for the next
---- exchange to tell.
----@param self table
----@param aim? number  when a look can decide something at last
----@return boolean|nil parks  the caller, a task, is to call task.park
+--- Waits for the time of the next look; at `aim` one can decide something at last. True:
+-- the caller, a task, is to park for it, with little else on its stack, for thousands do.
+-- That the client was closed is for the next exchange to tell.
 function exchange.pause(self, aim)
   local client = self.client
   local seconds, reason = pace.pause(self, client:now(), aim)

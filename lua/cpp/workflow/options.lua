@@ -46,13 +46,11 @@ options.CANCEL_ALL = options.merge(PACE, { no_wait = { BOOLEAN, false },
 options.TARGET = { operation = { ID } }
 
 -- Those of a call, for hints. A spec holds them against the annotations.
-options.CALL = { "endpoint", "token", "api_version", "notification_emails", "if_match",
-  "timeout", "connect_timeout", "headers", "user_agent", "client_request_id", "ca_file",
-  "ca_path", "proxy", "http_version", "max_body", "trace" }
-
-local CALL = {}
-for _, name in ipairs(options.CALL) do
-  CALL[name] = true
+options.CALL = {}
+for name in ([[endpoint token api_version notification_emails if_match timeout
+  connect_timeout headers user_agent client_request_id ca_file ca_path proxy http_version
+  max_body trace]]):gmatch "%S+" do
+  options.CALL[name] = true
 end
 
 -- A workflow over a dry run would wait for what never was; and when its requests
@@ -75,7 +73,7 @@ local function check_name(name, known)
   elseif SINGLE[name] then
     error(("option '%s' is for single calls, not for a workflow"):format(name), 0)
   end
-  local best = not CALL[name] and nearest(name, options.merge(CALL, known))
+  local best = not options.CALL[name] and nearest(name, options.merge(options.CALL, known))
   if best then
     error(("unknown option '%s' (did you mean '%s'?)"):format(name, best), 0)
   end
@@ -108,12 +106,9 @@ end
 -- One for all the jobs whose calls have no options.
 local NONE = {}
 
---- Raises, naming the option, where one is impossible, or misspelt.
----@param known table  options.WAIT, CANCEL, CANCEL_ALL or TARGET
----@param given? table
----@param client? cpp.client|table  for the options of its calls
----@return table own  with defaults, not to be changed
----@return table calls  the rest, not to be changed
+--- Splits `given`, or nil, into what is `known` (WAIT, CANCEL, CANCEL_ALL, TARGET), with
+-- defaults, and the options of calls; neither is to be changed. Raises, naming the option,
+-- where one is impossible, or misspelt.
 function options.split(known, given, client)
   if given ~= nil and type(given) ~= "table" then
     error("options: table expected, got " .. type(given), 0)
@@ -128,8 +123,7 @@ function options.split(known, given, client)
       own[name] = value
     else
       check_name(name, known)
-      calls = calls ~= NONE and calls or {}
-      calls[name] = value
+      calls = options.merge(calls, { [name] = value })
     end
   end
   if calls ~= NONE then
@@ -139,9 +133,6 @@ function options.split(known, given, client)
 end
 
 --- Raises where no URL can hold these names: before anything of a batch is sent.
----@param client cpp.client|table
----@param publisher string
----@param offer string
 function options.check_names(client, publisher, offer)
   rehearse(client, "status", publisher, offer, { dry_run = true })
 end

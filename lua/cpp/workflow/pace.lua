@@ -17,10 +17,7 @@ local SILENCE = 60
 -- A pause may end a little early on the client's clock.
 local MARGIN = 0.001
 
---- Begins the pace of a workflow.
----@param self table
----@param options table  interval, max_interval, deadline, from options.split
----@param now number
+--- Begins the pace of a workflow: `options` are its interval, max_interval and deadline.
 function pace.begin(self, options, now)
   self.options, self.called, self.until_time = options, now, now + options.deadline
   self.since, self.unheard = now, math.huge
@@ -37,8 +34,7 @@ function pace.has_begun(self)
   return self.unheard ~= math.huge
 end
 
---- Seconds that an answer or an error asks for; nonsense is none.
----@return number|nil
+--- Seconds that an answer or an error asks for, or nil; nonsense is none.
 function pace.asked_seconds(answer)
   local seconds = answer.retry_after
   local is_sensible = type(seconds) == "number" and seconds > 0 and seconds < math.huge
@@ -89,12 +85,8 @@ local function backoff(self, now)
   return math.min(seconds, most) * (0.8 + 0.4 * math.random())
 end
 
---- Seconds until the next look, and why so many.
----@param self table
----@param now number
----@param aim? number  when a look can decide something at last
----@return number seconds
----@return "backoff"|"retry_after"|"deadline" reason
+--- Seconds until the next look, and why so many: "backoff", "retry_after" or "deadline".
+-- At `aim`, if not nil, a look can decide something at last.
 function pace.pause(self, now, aim)
   local seconds, reason = backoff(self, now), "backoff"
   aim = math.min(aim or math.huge, (self.unheard or math.huge) + SILENCE) + MARGIN

@@ -24,22 +24,19 @@ local function is_enough(self, operation)
     and operation.state == "waiting_for_publisher_review")
 end
 
-local function has_changed(before, now)
-  if now.changed ~= nil then
-    return now.changed
-  end
-  return before.state ~= now.state or before.progress ~= now.progress
-end
-
 local function see(self, operation, answered)
   local before, on_change = last_seen(self), self.options.on_change
+  local has_changed = operation.changed
+  if has_changed == nil then
+    has_changed = before.state ~= operation.state or before.progress ~= operation.progress
+  end
   for _, name in ipairs(INHERITED) do
     if operation[name] == nil then
       operation[name] = before[name]
     end
   end
   self.operation = operation
-  if has_changed(before, operation) then
+  if has_changed then
     self.since = answered
     if on_change then
       on_change(operation, self.target)
@@ -86,10 +83,7 @@ local function look(self)
   end
 end
 
---- To the end.
----@param self table
----@return table|nil operation
----@return cpp.error|nil err
+--- To the end: returns the operation, or nil and an error.
 function wait.follow(self)
   if is_enough(self, last_seen(self)) then
     return self.target
