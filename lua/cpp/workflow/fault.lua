@@ -51,6 +51,21 @@ function fault.text(err)
   return getmetatable(err) and tostring(err) or tostring(err.message or err.code)
 end
 
+--- An error of a workflow's own.
+---@param cause cpp.error|table|nil  what its newest exchange met
+---@return table
+function fault.own(code, message, cause)
+  if cause then
+    message = message .. "; at last: " .. fault.text(cause)
+  end
+  return { kind = "workflow", code = code, message = message, cause = cause }
+end
+
+--- The message of a deadline. In some locales a comma parts the digits.
+function fault.expiry(seconds)
+  return (("not ended after %g s"):format(seconds):gsub(",", "."))
+end
+
 --- What became of a cancel that was answered with an error. A 202 cut in its body
 --- is accepted; 408 and 5xx may come from a gateway that gave up on a service that
 --- went on.

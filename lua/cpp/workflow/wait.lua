@@ -53,15 +53,6 @@ local function fail(self, err)
     publisher = last.publisher, offer = last.offer, operation = is_known and last or nil }))
 end
 
-local function expire(self)
-  local message = ("not ended after %g s"):format(self.options.deadline):gsub(",", ".")
-  if self.trouble then
-    message = ("%s; at last: %s"):format(message, fault.text(self.trouble))
-  end
-  return fail(self, { kind = "workflow", code = "deadline", message = message,
-    cause = self.trouble })
-end
-
 -- One fresh token after a 401; and what is followed may not be shown yet.
 local function may_pass(self, err, asked)
   self.rejected = fault.is_rejection(err) and not self.rejected or nil
@@ -95,7 +86,8 @@ function wait.follow(self)
     elseif not self.trouble and is_enough(self, self.operation) then
       return self.operation
     elseif self.spent then
-      return nil, expire(self)
+      return nil, fail(self, fault.own("deadline",
+        fault.expiry(self.options.deadline), self.trouble))
     elseif not self.rejected and exchange.pause(self) then
       task.park()
     end
