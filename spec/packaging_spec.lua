@@ -304,7 +304,7 @@ describe("the rock", function()
     assert.equal(table.concat({
       version .. "\ttrue", "cloudpartner " .. version,
       "Usage: cloudpartner [-h] [--version] <command> ...",
-      "cpp.lua", "emulator.lua", "./lib/luarocks/rocks-5.4/manifest", "cpp.so",
+      "cpp.lua", "emulator.lua", "workflow.lua", "./lib/luarocks/rocks-5.4/manifest", "cpp.so",
       "cpp/system.so", "csrc/cpp.o", "",
     }, "\n"), output)
   end)

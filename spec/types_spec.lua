@@ -636,7 +636,7 @@ describe("Lua modules", function()
   local OPTIONS = { "wait_options", "cancel_options", "batch_options", "target" }
 
   it("take the options of calls where a workflow takes its own", function()
-    local source = parse(read "lua/cpp/workflow.lua")
+    local source = parse(read "types/workflow.lua")
     for _, name in ipairs(OPTIONS) do
       local class = "cpp.workflow." .. name
       while source.classes[class] do
@@ -671,7 +671,7 @@ describe("Lua modules", function()
 
   it("annotate each option of a workflow, and no other", function()
     local options = require "cpp.workflow.options"
-    local source = parse(read "lua/cpp/workflow.lua")
+    local source = parse(read "types/workflow.lua")
     local CLASSES = { WAIT = "wait_options", CANCEL = "cancel_options",
       CANCEL_ALL = "batch_options" }
     for known, class in pairs(CLASSES) do

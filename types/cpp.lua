@@ -2,8 +2,9 @@
 -- luacheck: no unused
 
 -- The reference of `require "cpp"`, the C module: one HTTP exchange at a time,
--- no policy. cpp.workflow, cpp.task, cpp.credential and cpp.emulator carry
--- their annotations in their own files, below lua/cpp/.
+-- no policy. The functions of cpp.workflow, cpp.task, cpp.credential and
+-- cpp.emulator are annotated in their own files, below lua/cpp/; what a workflow
+-- takes and gives is in workflow.lua beside this file.
 --
 -- Wrong use (an unknown option, a wrong type, an impossible value, a closed
 -- client) raises an error that names the culprit. Whatever happens at run time

@@ -88,7 +88,7 @@ describe("README.md and docs/", function()
   end)
 
   it("name fields that are annotated", function()
-    local fields = types .. read "lua/cpp/workflow.lua"
+    local fields = types .. read "types/workflow.lua"
     for _, table_name in ipairs { "err", "result", "operation" } do
       local names = captures(text, "[`%s(]" .. table_name .. "%.([%l_]+)")
       assert.is_true(#names > 1)
