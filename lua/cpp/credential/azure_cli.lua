@@ -3,7 +3,7 @@
 local check = require "cpp.credential.check"
 local cjson = require "cjson"
 local fault = require "cpp.credential.fault"
-local fold = require "cpp.credential.fold"
+local fold = require "cpp.fold"
 
 -- Its stdout goes straight through, its stderr is held back and follows a mark, with
 -- the status. `az` is a script on some systems: `timeout` ends what it has started,

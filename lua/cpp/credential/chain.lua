@@ -1,7 +1,7 @@
 --- Which route the environment means.
 
 local fields = require "cpp.credential.fields"
-local fold = require "cpp.credential.fold"
+local fold = require "cpp.fold"
 
 local chain = {}
 

@@ -1,47 +1,7 @@
---- The error messages of an operation as plain text. They are HTML that a
--- server wrote: nothing of it may reach a terminal as it is.
+--- The error messages of an operation as plain text; the service writes HTML.
 
-local text = require "cpp.text"
+local plain = require "cpp.html"
 local words = require "cpp.workflow.words"
-
-local ENTITIES = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'", nbsp = " " }
-
--- Elements after which a reader expects a gap; others vanish without one.
-local BREAKS = { br = true, p = true, div = true, li = true, tr = true, td = true,
-  ul = true, ol = true, h1 = true, h2 = true, h3 = true }
-
--- With longer ones no character begins.
-local LONGEST = 8
-
--- What is no tag stays.
-local function gap(inner)
-  local name = inner:match "^/?(%a%w*)"
-  return name and (BREAKS[words.fold(name)] and " " or "")
-end
-
-local function numeric_entity(hex, digits)
-  digits = digits:gsub("^0+", "0")
-  local code = #digits <= LONGEST and tonumber(digits, hex == "" and 10 or 16)
-  local good = code and code <= 0x10FFFF and (code < 0xD800 or code > 0xDFFF)
-  return good and utf8.char(code) or ""
-end
-
-local function decode_entities(html)
-  html = html:gsub("&#([xX]?)(%x+);", numeric_entity)
-  return (html:gsub("&(%a+);", ENTITIES))
-end
-
--- Up to the last end: behind it the pattern would look for one from each beginning.
-local function remove_comments(html)
-  local head, tail = html:match "^(.*%-%->)(.*)$"
-  return head and head:gsub("<!%-%-.-%-%->", "") .. tail or html
-end
-
-local function plain(html)
-  local shown = remove_comments(html):gsub("<([^<>]*)>", gap)
-  shown = text.clean(decode_entities(shown)):gsub("\xC2\xA0", " ")
-  return (shown:gsub(" +", " "):gsub("^ ", ""):gsub(" $", ""))
-end
 
 local function text_of(message)
   if type(message) == "table" then

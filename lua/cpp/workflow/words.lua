@@ -1,17 +1,14 @@
 --- The service's words: how they are folded, and where a document holds them.
 
-local words = {}
+local fold = require "cpp.fold"
 
--- ASCII alone: `lower` follows the locale, and a Turkish one leaves an I.
-local function lower(letter)
-  return string.char(letter:byte() + 32)
-end
+local words = {}
 
 --- A word without case, spaces, `-` and `_`; nil for what is none.
 ---@param word any
 ---@return string|nil
 function words.fold(word)
-  local folded = type(word) == "string" and word:gsub("[%s_-]", ""):gsub("[A-Z]", lower)
+  local folded = type(word) == "string" and fold(word):gsub("[%s_-]", "")
   return folded and folded ~= "" and folded or nil
 end
 
