@@ -2,6 +2,7 @@ local cjson = require "cjson"
 local command = require "spec.cli.command"
 local emulator = require "cpp.emulator"
 local service = require "spec.cli.service"
+local run_script = require "cpp.emulator.shell".run
 local tell = require "cpp.cli.tell"
 local text = require "cpp.text"
 
@@ -188,6 +189,22 @@ describe("Ctrl-C", function()
       .. "cloudpartner cancel [^\n]*contoso/stop%-silent\n$", rest)
     assert.equal(0, service.counts "stop-silent".cancels)
   end)
+
+  -- A program that is asked on the way gets Ctrl-C too, and fails of it.
+  for program, words in pairs { az = "whoami", nginx = "emulate" } do
+    it("ends what waits for a program: " .. words, function()
+      local _, folder = run_script("folder=$(mktemp -d) && file=$folder/" .. program .. [[
+
+        printf '#!/bin/sh\nkill -INT $PARENT; exit 1\n' >"$file"
+        chmod +x "$file" && echo "$folder"]])
+      finally(function() os.execute("rm -r " .. folder) end)
+      local child <close> = command.start(words, {},
+        ("export PARENT=$$ PATH=%s:$PATH;"):format(folder))
+      local told = child.pipe:read "a"
+      assert.same({ "exit", 130 }, { select(2, child.pipe:close()) })
+      assert.equal(words == "whoami" and "cloudpartner: stopped by Ctrl-C\n" or "", told)
+    end)
+  end
 
   it("ends one look", function()
     service.portal:set("*", { faults = { { on = "status", delay = 1e6 } } })

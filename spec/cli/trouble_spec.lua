@@ -240,7 +240,8 @@ describe("a hint", function()
   local HINTS = {
     { "status contoso nobody", "are both ids right?" },
     { "poll /api/operations/nothing", "does not know it any more, or is another one" },
-    { "poll contoso/vm/nothing", "does not know it any more" },
+    { "poll contoso/vm/nothing", "`cloudpartner operations contoso/vm` shows those" },
+    { "status contosso vm", "is the publisher's id right?" },
     { "status contoso vm --endpoint http://127.0.0.1:9", "are host and port right" },
     { "status contoso vm --endpoint https://service.portal.invalid",
       "is the host name right" },

@@ -208,7 +208,7 @@ local function finish(self, target, result)
   if result.outcome == "accepted" then
     result.operation = target.seen
   elseif result.err then
-    result.err = tell.explain(result.err)
+    result.err = self:explain(result.err)
     result.cancel = result.err.cancel
     target.seen = target.seen or seen_in(result.err)
     target.cancel = result.err.cancel or target.cancel

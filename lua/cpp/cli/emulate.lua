@@ -67,31 +67,32 @@ local function names_of(given)
   return names
 end
 
-local function export_line(portal, route)
+-- What to paste elsewhere.
+local function print_lines(portal, route, names)
   local words = {}
   for name, value in pairs(portal:environment(route)) do
     words[#words + 1] = name .. "=" .. text.quote(value)
   end
   table.sort(words)
-  return "export " .. table.concat(words, " ")
+  print("export " .. table.concat(words, " "))
+  for i, name in ipairs(names) do
+    names[i] = text.quote_word(text.clean(name))
+  end
+  print("cloudpartner cancel " .. table.concat(names, " "))
+  io.stdout:flush()
+  io.stderr:write("The portal runs until Ctrl-C. Paste these lines elsewhere.\n")
 end
 
---- Runs until a signal ends it.
+--- Runs until a signal ends it, which ends a portal that is being started, too.
 function emulate.run(given)
   local names = names_of(given)
   local portal <close>, message = start(given, names)
-  if not portal then
+  if portal then
+    print_lines(portal, given.credential or "token", names)
+  elseif not system.caught() then
     io.stderr:write("cloudpartner: ", text.clean(message), "\n")
     return 1
   end
-  print(export_line(portal, given.credential or "token"))
-  io.write "cloudpartner cancel"
-  for _, name in ipairs(names) do
-    io.write(" ", text.quote_word(text.clean(name)))
-  end
-  print()
-  io.stdout:flush()
-  io.stderr:write("The portal runs until Ctrl-C. Paste these lines elsewhere.\n")
   while not system.caught() do
     system.wait(-1)
   end

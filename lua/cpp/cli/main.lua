@@ -56,7 +56,8 @@ local WIDTH = 80
 
 -- argparse would end the process, with the status 1.
 local function refuse(parser, message)
-  error({ status = 2, message = ("%s\n\nError: %s"):format(parser:get_usage(), message) }, 0)
+  error({ status = 2, message = ("%s\n\nError: %s\n`cloudpartner help` tells more."):format(
+    parser:get_usage(), message) }, 0)
 end
 
 local function new_parser()

@@ -93,7 +93,7 @@ local BLIND = 0.1
 -- What is under way on a client that closes ends at once, and each workflow tells what
 -- it knows.
 local function check_signal(self)
-  if system.caught() and not self.stopped then
+  if system.caught() and not self.client:closed() then
     self.stopped = system.caught()
     self.client:close()
   end
@@ -212,6 +212,21 @@ function session:print_all(lines)
   end
 end
 
+local SIGNALS = { [1] = "SIGHUP", [2] = "Ctrl-C", [15] = "SIGTERM" }
+
+--- An error as this command tells it: that the client is closed is the signal's doing,
+--- and so is what became of a program that a credential ran.
+function session:explain(err)
+  local signal = system.caught()
+  if not signal or (err.kind ~= "closed" and err.kind ~= "credential") then
+    return err
+  end
+  self.stopped = signal
+  return cpp.error { kind = "closed", code = "interrupted", cancel = err.cancel,
+    message = "stopped by " .. SIGNALS[signal], operation = err.operation,
+    location = err.location, publisher = err.publisher, offer = err.offer }
+end
+
 --- Tells an error, which is not what was asked for, and what to do about it: that once,
 --- for many offers may fail of the same.
 function session:complain(name, err, subject, more)
@@ -229,7 +244,7 @@ end
 --- Tells why a look at a subject, or a wait for it, brought nothing.
 ---@return integer status
 function session:fail(subject, err)
-  err = tell.explain(err)
+  err = self:explain(err)
   local seen = err.operation
   if self.given.json then
     self:emit("result", { location = err.location or subject.location, error = err },

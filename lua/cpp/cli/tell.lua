@@ -2,9 +2,7 @@
 -- on with.
 
 local claims_of = require "cpp.credential.claims"
-local cpp = require "cpp"
 local facts = require "cpp.cli.facts"
-local system = require "cpp.system"
 local text = require "cpp.text"
 
 local tell = {}
@@ -88,20 +86,6 @@ function tell.item(operation)
   return (line:gsub(" +$", ""))
 end
 
-local SIGNALS = { [1] = "SIGHUP", [2] = "Ctrl-C", [15] = "SIGTERM" }
-
---- An error as this command tells it: that the client is closed is the signal's doing,
---- and so is what became of a program that a credential ran.
-function tell.explain(err)
-  local signal = system.caught()
-  if not signal or (err.kind ~= "closed" and err.kind ~= "credential") then
-    return err
-  end
-  return cpp.error { kind = "closed", code = "interrupted", cancel = err.cancel,
-    message = "stopped by " .. SIGNALS[signal], operation = err.operation,
-    location = err.location, publisher = err.publisher, offer = err.offer }
-end
-
 --- Of what a signal ended, that alone is worth telling.
 function tell.error(err)
   return err.code == "interrupted" and err.message or tostring(err)
@@ -178,10 +162,15 @@ local HINTS = {
     return expiry() .. "`cloudpartner whoami` shows whose token it is, for which service, "
       .. "and when it expires"
   end,
+  [403] = "is the publisher's id right? `cloudpartner whoami` shows whose token it is",
   [404] = function(_, subject)
-    return subject.offer and not subject.location
-      and "are both ids right? they are those in the portal's address, not the names it shows"
-      or "the service does not know it any more, or is another one: is --endpoint, or "
+    if not subject.location then
+      return "are both ids right? they are those in the portal's address, not the names it shows"
+    elseif subject.offer then
+      return ("`cloudpartner operations %s` shows those that the service knows"):format(
+        text.quote_word(facts.name(subject)))
+    end
+    return "the service does not know it any more, or is another one: is --endpoint, or "
       .. "CPP_ENDPOINT, the one it came from?"
   end,
   [409] = function(_, subject)

@@ -107,7 +107,7 @@ local function wait_for(self, subject)
   else
     err.operation = subject.seen
     self:fail(subject, err)
-    err = tell.explain(err)
+    err = self:explain(err)
   end
   return { status = wait.status(operation, err, self.given.wanted),
     word = operation and facts.state(operation) or tell.word { err = err },

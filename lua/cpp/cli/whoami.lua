@@ -3,7 +3,6 @@
 local arguments = require "cpp.cli.arguments"
 local claims_of = require "cpp.credential.claims"
 local session = require "cpp.cli.session"
-local tell = require "cpp.cli.tell"
 local text = require "cpp.text"
 
 local whoami = {}
@@ -104,7 +103,7 @@ end
 local function look(self)
   local token, err = self.token(self.client)
   if not token then
-    self:complain("cloudpartner", tell.explain(err))
+    self:complain("cloudpartner", self:explain(err))
     return 1
   end
   tell_passed_over(self)
