@@ -54,7 +54,7 @@ local function after(steps, given)
   local own = options.split(options.CANCEL, given)
   e.no_wait = own.no_wait
   pace.begin(e, own, 0)
-  evidence.begin(e, own, 0)
+  evidence.begin(e, own)
   for _, step in ipairs(steps) do
     if step[1] > now then
       evidence.rest(e)
@@ -212,7 +212,7 @@ describe("a location that was refused", function()
       local e = { publisher = "contoso", offer = "vm" }
       local defaults = options.split(options.CANCEL)
       pace.begin(e, defaults, 0)
-      evidence.begin(e, defaults, 0)
+      evidence.begin(e, defaults)
       STEPS.list(e, 0, "1 running")
       local own = e.by_key["1"]
       if refused == "own before" then

@@ -1,7 +1,7 @@
 --- What was seen of one offer: the operations, the lists, and the POSTs with their
 -- fate. It writes down; `verdict` reads. A record holds, beside its pace:
 --
---   called, lag     when the workflow began; seconds for which a look may be behind
+--   lag             seconds for which a look may be behind
 --   listing, place  to be looked at: the list; where the 202 said
 --   named, wanted   the operation behind that; the only one that may be canceled
 --   all, by_key     the operations as they were first seen; by id, or location
@@ -80,12 +80,9 @@ local function known(e, id, location)
   return e.by_key[key]
 end
 
---- Begins a record.
----@param e table  publisher and offer; becomes the record
----@param options table  from options.split
----@param now number
-function evidence.begin(e, options, now)
-  e.called, e.lag, e.cancel = now, math.max(options.list_lag, LEAST_LAG), "not_sent"
+--- Begins a record, in a workflow's own table.
+function evidence.begin(e, options)
+  e.lag, e.cancel = math.max(options.list_lag, LEAST_LAG), "not_sent"
   e.all, e.by_key, e.listing, e.round, e.looks = {}, {}, new_target(), 1, 0
   e.wanted = options.operation and known(e, options.operation)
 end
@@ -190,10 +187,7 @@ local function add_document(e, target, operation, asked, answered)
   see(e, seen, operation, asked, answered, true)
 end
 
---- A look was answered.
----@param e table
----@param target table
----@param answer table  the list's items, or an operation
+--- A look was answered: by the list's items, or an operation.
 function evidence.answer(e, target, answer, asked, answered)
   target.asked, target.round, target.err = asked, e.round, nil
   e.trouble, e.rejected, e.looks = nil, nil, e.looks + 1
@@ -220,9 +214,6 @@ local function lose(e, target)
 end
 
 --- A look failed. A token that is rejected once is no answer yet.
----@param e table
----@param target table
----@param err cpp.error|table
 function evidence.failure(e, target, err, asked)
   e.trouble, e.rejected = err, fault.is_rejection(err) and not e.rejected
   if e.rejected then
@@ -274,10 +265,7 @@ local function note_post(e, answer, err, fate, asked, answered)
   end
 end
 
---- A POST went out, or did not.
----@param e table
----@param answer table|nil
----@param err cpp.error|table|nil
+--- A POST went out, or did not: there is an answer or an error.
 function evidence.post(e, answer, err, asked, answered)
   local fate = answer and "accepted" or fault.fate(err)
   e.trouble = err
@@ -290,7 +278,6 @@ function evidence.post(e, answer, err, asked, answered)
 end
 
 --- Time has passed: what was looked at is to be looked at again.
----@param e table
 function evidence.rest(e)
   e.round, e.resting = e.round + 1, nil
 end

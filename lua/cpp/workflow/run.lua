@@ -10,17 +10,13 @@ local verdict = require "cpp.workflow.verdict"
 
 local run = {}
 
---- A cancel begins now.
----@param client table
----@param target table  publisher and offer
----@param own table  from options.split
----@param calls table
----@return table self  to be followed
+--- A cancel of what runs at `target` begins, in a table that is returned: `own` and
+-- `calls` are from options.split.
 function run.new(client, target, own, calls)
   local self = exchange.begin({ publisher = target.publisher, offer = target.offer,
     target = target, on_change = own.on_change, no_wait = own.no_wait, told = {},
     polls = {} }, client, own, calls)
-  evidence.begin(self, own, self.called)
+  evidence.begin(self, own)
   return self
 end
 
@@ -112,10 +108,7 @@ local function take_slot(self, step)
   return self.has_used_slot
 end
 
---- To its end.
----@param self table  from run.new
----@return cpp.workflow.result|nil result
----@return cpp.error|nil err
+--- To its end: returns the result, or nil and an error.
 function run.follow(self)
   while true do
     local step, value = verdict.next(self, self.client:now())

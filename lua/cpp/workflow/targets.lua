@@ -1,12 +1,10 @@
---- What is worth a look.
+--- What is worth a look, by an evidence: the list, the 202's location, operations.
 
 local targets = {}
 
---- Before the POST: the list, and the document of what runs. Without `operation` each
---- costs one try: a cancel that a person waits for must not fail for want of a list.
----@param e table  from evidence.begin
----@param running table|nil  by the list
----@return table[] targets  best first
+--- Before the POST, best first: the list, and the document of what is `running` by it.
+-- Without `operation` each costs one try: a cancel that a person waits for must not fail
+-- for want of a list.
 function targets.before(e, running)
   local open = {}
   for _, target in ipairs { e.listing, e.wanted or running } do
@@ -17,8 +15,8 @@ function targets.before(e, running)
   return open
 end
 
--- The documents of what was hit, or of what may have been and is seen running: those
--- with an id, for of one without the 202's location is the document.
+-- Of what may have been hit those that are seen running and have an id: of one without,
+-- the 202's location is the document.
 local function documents(seen, maybe)
   local open = {}
   for _, other in ipairs(seen and { seen } or maybe) do
@@ -29,12 +27,8 @@ local function documents(seen, maybe)
   return open
 end
 
---- After the POST. The 202's location and the list may tell what no document does.
----@param e table  from evidence.begin
----@param now number
----@param seen table|nil  what was hit
----@param maybe table[]  what may have been
----@return table[] targets  best first
+--- After the POST, best first: documents of what was hit (`seen`) or may have been; the
+-- 202's location and the list may tell what no document does.
 function targets.after(e, now, seen, maybe)
   local open, is_shown, place, named = documents(seen, maybe), {}, e.place, e.named
   for _, other in ipairs(open) do
@@ -52,12 +46,8 @@ function targets.after(e, now, seen, maybe)
 end
 
 --- The one to look at next: the one that was looked at longest ago and not in this
---- round, for `Retry-After` may leave one look between two pauses; for the last look
---- the best.
----@param e table  from evidence.begin
----@param open table[]  best first
----@param is_last boolean
----@return table|nil target
+-- round, for `Retry-After` may leave one look between two pauses; for the last look the
+-- best.
 function targets.pick(e, open, is_last)
   local picked
   for _, target in ipairs(open) do

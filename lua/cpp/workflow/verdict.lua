@@ -317,12 +317,8 @@ local function aim_of(e, v)
   return e.wanted and (e.wanted.ran_answered or e.called) + e.lag
 end
 
---- What comes next: "look", what at; "post", by when; "pause", what for (the time
---- of a look that can decide); or "end", the verdict.
----@param e table  from evidence.begin
----@param now number
----@return "look"|"post"|"pause"|"end" step
----@return any value
+--- What comes next: "look", and what at; "post", and by when; "pause", and what for (the
+-- time of a look that can decide); or "end", and the verdict.
 function verdict.next(e, now)
   if e.fatal then
     return "end", { err = e.fatal }
@@ -344,11 +340,9 @@ function verdict.next(e, now)
   return "end", { code = "deadline" }
 end
 
---- The operation that the workflow is about, as far as that is known: what runs
---- before the POST; after it what it hit, or what was seen before and may have been.
---- Never the cancel's own.
----@param e table  from evidence.begin
----@return table|nil seen
+--- The operation that the workflow is about, as far as that is known: what runs before
+-- the POST; after it what it hit, or what was seen before and may have been. Never the
+-- cancel's own.
 function verdict.focus(e)
   if not e.sent then
     return e.wanted and e.wanted.first and e.wanted or other_running(e)
