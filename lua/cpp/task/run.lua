@@ -42,15 +42,6 @@ function Run:wake(thread)
   end
 end
 
--- The first error of a task ends the run, and is what it raises: a string with the
--- traceback of its task.
-local function fail(self, thread, message)
-  if type(message) == "string" then
-    message = debug.traceback(thread, message)
-  end
-  self.failure = self.failure or { message }
-end
-
 -- A task has ended.
 local function drop(self, thread, ...)
   if self.tasks[thread] then
@@ -61,11 +52,13 @@ local function drop(self, thread, ...)
   end
 end
 
--- Takes what coroutine.resume returned. A task that yields without parking only gives
--- the others a turn.
+-- Takes what coroutine.resume returned. The first error of a task ends the run, and is
+-- what it raises: a string with the traceback of its task. A task that yields without
+-- parking only gives the others a turn.
 local function settle(self, thread, good, ...)
   if not good then
-    fail(self, thread, ...)
+    local text = type(...) == "string" and debug.traceback(thread, (...))
+    self.failure = self.failure or { text or (...) }
   elseif status(thread) == "dead" then
     drop(self, thread, ...)
   elseif self.parking then
@@ -75,25 +68,20 @@ local function settle(self, thread, good, ...)
   end
 end
 
--- A task that somebody closed is not resumed any more; one that drives the run
--- goes on by itself.
-local function resume(self, thread)
-  if self.driving[thread] then
-    self.driving[thread] = nil
-  elseif status(thread) == "suspended" then
-    settle(self, thread, coroutine.resume(thread))
-  else
-    drop(self, thread)
-  end
-end
-
--- Those that become ready in this turn have theirs in the next, after a look
--- at the network. A task that drives the run may have taken some of them.
+-- Those that become ready in this turn have theirs in the next, after a look at the
+-- network. A task that drives the run goes on by itself, and may have taken some of
+-- them; one that somebody closed is not resumed any more.
 local function turn(self)
   for _ = 1, #self.ready do
     local thread = self.ready:pop()
-    if thread and not self.failure then
-      resume(self, thread)
+    if self.failure or not thread then
+      return
+    elseif self.driving[thread] then
+      self.driving[thread] = nil
+    elseif status(thread) == "suspended" then
+      settle(self, thread, coroutine.resume(thread))
+    else
+      drop(self, thread)
     end
   end
 end
