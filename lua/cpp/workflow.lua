@@ -62,7 +62,8 @@ end
 local function new_cancel(client, target, own, calls)
   check_name(target.publisher, "publisher")
   check_name(target.offer, "offer")
-  options.check_names(client, target.publisher, target.offer)
+  -- Names that no URL can hold raise before anything of a batch is sent.
+  options.rehearse(client, "status", target.publisher, target.offer, { dry_run = true })
   return run.new(client, target, own, calls)
 end
 

@@ -56,14 +56,14 @@ end
 -- what it raises: a string with the traceback of its task. A task that yields without
 -- parking only gives the others a turn.
 local function settle(self, thread, good, ...)
+  local is_parked = self.parking
+  self.parking = false
   if not good then
     local text = type(...) == "string" and debug.traceback(thread, (...))
     self.failure = self.failure or { text or (...) }
   elseif status(thread) == "dead" then
     drop(self, thread, ...)
-  elseif self.parking then
-    self.parking = false
-  else
+  elseif not is_parked then
     self.ready:push(thread)
   end
 end

@@ -92,9 +92,9 @@ local function share(known, own)
   return last
 end
 
--- A call that sends nothing, for what it raises at the workflow's own call, and not in
--- the middle of its work. A table that stands for a client checks nothing.
-local function rehearse(client, method, ...)
+--- Makes a call that sends nothing, for what it raises at the workflow's own call, and
+-- not in the middle of its work. A table that stands for a client checks nothing.
+function options.rehearse(client, method, ...)
   if type(client) == "userdata" and not client:closed() then
     local good, message = pcall(client[method], client, ...)
     if not good then
@@ -127,14 +127,9 @@ function options.split(known, given, client)
     end
   end
   if calls ~= NONE then
-    rehearse(client, "poll", "/", options.merge(calls, { dry_run = true }))
+    options.rehearse(client, "poll", "/", options.merge(calls, { dry_run = true }))
   end
   return share(known, own), calls
-end
-
---- Raises where no URL can hold these names: before anything of a batch is sent.
-function options.check_names(client, publisher, offer)
-  rehearse(client, "status", publisher, offer, { dry_run = true })
 end
 
 return options

@@ -44,8 +44,6 @@ local function see(self, operation, answered)
   end
 end
 
--- ---- errors ----
-
 local function fail(self, err)
   local last = last_seen(self)
   local is_known = last == self.operation or last == self.target
@@ -59,8 +57,6 @@ local function may_pass(self, err, asked)
   local is_to_come = err.status == 404 and asked < self.called + self.options.list_lag
   return self.rejected or is_to_come or fault.is_passing(err)
 end
-
--- ---- the loop ----
 
 local function look(self)
   local operation, err, asked, answered = exchange.ask(self, "poll",
