@@ -22,27 +22,15 @@ local function level_up(good, ...)
   return ...
 end
 
-local function check_client(client)
-  if type(client) ~= "table" and type(client) ~= "userdata" then
-    error("client expected, got " .. type(client), 0)
-  end
-end
-
-local function check_subject(subject)
-  if type(subject) ~= "string" and type(subject) ~= "table" then
-    error("operation or location expected, got " .. type(subject), 0)
-  end
-end
-
-local function check_name(value, what)
-  if type(value) ~= "string" or value == "" then
-    error(what .. " must be a string that is not empty", 0)
+local function check_type(what, value, one, other)
+  if type(value) ~= one and type(value) ~= other then
+    error(("%s expected, got %s"):format(what, type(value)), 0)
   end
 end
 
 local function new_wait(client, subject, opts)
-  check_client(client)
-  check_subject(subject)
+  check_type("client", client, "table", "userdata")
+  check_type("operation or location", subject, "string", "table")
   return exchange.begin({ target = subject }, client,
     options.split(options.WAIT, opts, client))
 end
@@ -60,15 +48,18 @@ function workflow.wait(client, subject, opts)
 end
 
 local function new_cancel(client, target, own, calls)
-  check_name(target.publisher, "publisher")
-  check_name(target.offer, "offer")
+  for _, name in ipairs { "publisher", "offer" } do
+    if type(target[name]) ~= "string" or target[name] == "" then
+      error(name .. " must be a string that is not empty", 0)
+    end
+  end
   -- Names that no URL can hold raise before anything of a batch is sent.
   options.rehearse(client, "status", target.publisher, target.offer, { dry_run = true })
   return run.new(client, target, own, calls)
 end
 
 local function new_single(client, publisher, offer, opts)
-  check_client(client)
+  check_type("client", client, "table", "userdata")
   local own, calls = options.split(options.CANCEL, opts, client)
   return new_cancel(client, { publisher = publisher, offer = offer }, own, calls)
 end
@@ -95,64 +86,46 @@ end
 -- ---- many offers ----
 
 -- {"contoso", "vm"} is short for {publisher = "contoso", offer = "vm"}.
-local function split_target(client, target)
+local function new_in_batch(client, target, own, calls)
   if type(target) ~= "table" then
     error("a target must be a table", 0)
   end
+  local publisher, offer = target.publisher or target[1], target.offer or target[2]
   local rest = options.merge(target, {})
   rest.publisher, rest.offer, rest[1], rest[2] = nil, nil, nil, nil
-  local own, calls = options.split(options.TARGET, rest, client)
-  return { publisher = target.publisher or target[1], offer = target.offer or target[2] },
-    own, calls
-end
-
-local function new_in_batch(client, target, own, calls)
-  local name, of_target, own_calls = split_target(client, target)
-  local self = new_cancel(client, name, options.merge(own, of_target),
-    options.merge(calls, own_calls))
+  local own_of_it, calls_of_it = options.split(options.TARGET, rest, client)
+  local self = new_cancel(client, { publisher = publisher, offer = offer },
+    options.merge(own, own_of_it), options.merge(calls, calls_of_it))
   self.target = target
   return self
 end
 
 local function check_array(targets)
-  if type(targets) ~= "table" then
-    error("targets must be an array", 0)
-  end
-  local count = 0
-  for key in pairs(targets) do
+  local count, is_array = 0, type(targets) == "table"
+  for _ in pairs(is_array and targets or {}) do
     count = count + 1
-    if math.type(key) ~= "integer" or key < 1 then
-      error("targets must be an array", 0)
-    end
+    is_array = is_array and targets[count] ~= nil
   end
-  if count ~= #targets or targets[count + 1] ~= nil then
+  if not is_array then
     error("targets must be an array without holes", 0)
   end
 end
 
--- One cancel at a time can run on an offer, and each would see the other's.
-local function check_twice(jobs)
-  local seen = {}
-  for i, job in ipairs(jobs) do
-    local name = ("%q %q"):format(job.publisher, job.offer)
-    if seen[name] then
-      error(("targets %d and %d are the same offer: %s/%s"):format(seen[name], i,
-        job.publisher, job.offer), 0)
-    end
-    seen[name] = i
-  end
-end
-
+-- The same offer twice raises: each cancel would see the other's.
 local function new_batch(client, targets, opts)
-  check_client(client)
+  check_type("client", client, "table", "userdata")
   check_array(targets)
   local own, calls = options.split(options.CANCEL_ALL, opts, client)
-  local jobs = {}
+  local jobs, index = {}, {}
   for i, target in ipairs(targets) do
     jobs[i] = new_in_batch(client, target, own, calls)
+    local name = ("%q/%q"):format(jobs[i].publisher, jobs[i].offer)
+    if index[name] then
+      error(("targets %d and %d are the same offer: %s"):format(index[name], i, name), 0)
+    end
+    index[name] = i
   end
-  check_twice(jobs)
-  return jobs, own.concurrency, own.on_result
+  return jobs, own
 end
 
 --- Cancels on many offers at once, as `workflow.cancel` does on each. Every first
@@ -170,11 +143,11 @@ end
 ---@param opts? cpp.workflow.batch_options  `deadline` counts from this call
 ---@return cpp.workflow.result[]  one per target, in the same order
 function workflow.cancel_all(client, targets, opts)
-  local jobs, concurrency, on_result = level_up(pcall(new_batch, client, targets, opts))
+  local jobs, own = level_up(pcall(new_batch, client, targets, opts))
   if task.running(client) then
-    return batch.follow(jobs, concurrency, on_result)
+    return batch.follow(jobs, own)
   end
-  return task.run(client, batch.follow, jobs, concurrency, on_result)
+  return task.run(client, batch.follow, jobs, own)
 end
 
 --- The error messages of an operation's steps, then of the operation itself, as

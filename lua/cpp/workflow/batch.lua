@@ -7,13 +7,10 @@ local queue = require "cpp.task.queue"
 local run = require "cpp.workflow.run"
 local task = require "cpp.task"
 
----@class cpp.workflow.batch
----@field free integer  slots
----@field untried integer  jobs whose first try is not over
----@field urgent table  jobs that wait for a slot for their first try
----@field patient table  the others
----@field not_before number  until then nobody asks
----@field refusals table<any, cpp.error>  by the token function that was refused
+-- `free` slots; `untried` jobs, whose first try is not over; the jobs that wait for a slot:
+-- `urgent` for their first try, `patient` the others; `not_before`, until then nobody asks;
+-- `refusals` by the token option, or the batch for the client's own credential; the tasks
+-- as `threads`, as many `left`.
 local batch = {}
 batch.__index = batch
 
@@ -76,15 +73,10 @@ end
 
 -- ---- errors that concern all ----
 
--- The token function that a job's calls use.
-local function credential_of(job)
-  return job.calls.token or "the client's"
-end
-
 --- After a credential was refused once, no other job tries to log in with it.
 ---@return cpp.error|nil
 function batch:refusal(job)
-  return self.refusals[credential_of(job)]
+  return self.refusals[job.calls.token or self]
 end
 
 --- Takes note of an error.
@@ -95,7 +87,7 @@ function batch:heed(job, err, now)
     local seconds = pace.asked_seconds(err) or job.options.interval
     self.not_before = math.max(self.not_before, now + seconds)
   elseif err.kind == "credential" and not fault.is_passing(err) then
-    self.refusals[credential_of(job)] = err
+    self.refusals[job.calls.token or self] = err
   end
 end
 
@@ -141,14 +133,13 @@ end
 --- raised again, a string with its traceback, and so does closing the coroutine that
 --- called.
 ---@param jobs table[]  from run.new
----@param concurrency integer  exchanges in flight
----@param on_result cpp.workflow.on_result|nil
+---@param own table  from options.split
 ---@return cpp.workflow.result[]
-function batch.follow(jobs, concurrency, on_result)
-  local self <close> = setmetatable({ free = concurrency, untried = #jobs,
+function batch.follow(jobs, own)
+  local self <close> = setmetatable({ free = own.concurrency, untried = #jobs,
     urgent = queue.new(), patient = queue.new(), not_before = -math.huge, refusals = {},
-    left = #jobs, results = {}, threads = {}, on_result = on_result,
-    caller = coroutine.running() }, batch)
+    on_result = own.on_result, caller = coroutine.running(), threads = {}, left = #jobs,
+    results = {} }, batch)
   for i, job in ipairs(jobs) do
     job.batch, job.is_first = self, true
     task.spawn(start, self, i, job)

@@ -1,5 +1,5 @@
 --- What an exchange's error means: whether it may pass, and what it says of the
--- request.
+-- request. `err` is a cpp.error, or the plain table of a stand-in for a client.
 
 local options = require "cpp.workflow.options"
 
@@ -7,8 +7,6 @@ local fault = {}
 
 --- Whether the same question may be answered later. What the service refused
 --- for a reason (400, 403, 404, …) will not be (documented by Microsoft).
----@param err cpp.error|table
----@return boolean
 function fault.is_passing(err)
   local status = err.status
   if status == 408 or status == 429 or (status and status >= 500) then
@@ -20,22 +18,16 @@ function fault.is_passing(err)
 end
 
 --- Whether the service answered. A token endpoint's or a proxy's word is not its.
----@param err cpp.error|table
----@return boolean
 function fault.is_answer(err)
   return err.status ~= nil and err.kind ~= "credential" and err.code ~= "proxy_refused"
 end
 
 --- Whether the service rejected the token. A fresh one may do.
----@param err cpp.error|table
----@return boolean
 function fault.is_rejection(err)
   return err.status == 401 and fault.is_answer(err)
 end
 
 --- An error with the least that one says; a stand-in for a client may give less.
----@param err table|nil
----@return cpp.error|table
 function fault.complete(err)
   if err and err.kind and err.code and err.message then
     return err
@@ -45,15 +37,11 @@ function fault.complete(err)
 end
 
 --- One line for a message; a stand-in for a client may give a plain table.
----@param err cpp.error|table
----@return string
 function fault.text(err)
   return getmetatable(err) and tostring(err) or tostring(err.message or err.code)
 end
 
---- An error of a workflow's own.
----@param cause cpp.error|table|nil  what its newest exchange met
----@return table
+--- An error of a workflow's own; `cause` is what its newest exchange met, if it failed.
 function fault.own(code, message, cause)
   if cause then
     message = message .. "; at last: " .. fault.text(cause)
@@ -69,7 +57,6 @@ end
 --- What became of a cancel that was answered with an error. A 202 cut in its body
 --- is accepted; 408 and 5xx may come from a gateway that gave up on a service that
 --- went on.
----@param err cpp.error|table
 ---@return "not_sent"|"refused"|"accepted"|"unknown"
 function fault.fate(err)
   local status = err.status or 0

@@ -18,7 +18,7 @@ end
 
 local function add(found, shown, step)
   if shown ~= "" then
-    found[#found + 1] = { step = step, text = shown }
+    found[#found + 1] = { step = step ~= "" and step or nil, text = shown }
   end
 end
 
@@ -30,11 +30,6 @@ local function add_messages(found, messages, step)
   for _, message in each(messages) do
     add(found, is_error(message) and text_of(message) or "", step)
   end
-end
-
-local function name_of(step)
-  local name = step.stepName or step.id
-  return type(name) == "string" and plain(name) or nil
 end
 
 -- The reason of a failure may stand at the top of the document alone.
@@ -55,7 +50,7 @@ return function(operation)
   local found = {}
   for _, step in each(operation.steps) do
     if type(step) == "table" then
-      add_messages(found, step.messages, name_of(step))
+      add_messages(found, step.messages, text_of(step.stepName or step.id))
     end
   end
   add_messages(found, operation.messages)
