@@ -562,7 +562,7 @@ describe("the command", function()
     end)
     for _, stale in ipairs { "/no/such/folder", "lua", "" } do
       rawset(os, "getenv", function() return stale end)
-      local lines = tell.lines_to_go_on({ tell.next_of_wait("x", "/x") },
+      local lines = tell.lines_to_go_on({ tell.next_of_wait { location = "/x" } },
         { command = "wait", ca_file = "README.md" })
       assert.equal("cloudpartner wait --ca-file README.md /x", lines[1].line)
     end

@@ -67,7 +67,8 @@ describe("the line to go on with", function()
   end)
 
   it("keeps what a wait was told to wait for", function()
-    local lines = tell.lines_to_go_on({ tell.next_of_wait("p/o", "p/o/i") },
+    local lines = tell.lines_to_go_on({ tell.next_of_wait { publisher = "p", offer = "o",
+      operation = "i" } },
       { command = "wait", wanted = "succeeded", through_review = true })
     assert.equal("cloudpartner wait --for succeeded --through-review p/o/i", lines[1].line)
   end)

@@ -1,6 +1,6 @@
 --- What the words of the command line mean, and the options that several verbs take.
 
-local facts = require "cpp.cli.facts"
+local tell = require "cpp.cli.tell"
 
 local arguments = {}
 
@@ -206,7 +206,7 @@ local function is_option(word)
 end
 
 local function canonical(option, word)
-  local state = facts.fold(word)
+  local state = tell.fold(word)
   return option .. (state ~= "unknown" and state or word)
 end
 

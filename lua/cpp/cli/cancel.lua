@@ -1,7 +1,6 @@
 --- `cloudpartner cancel`.
 
 local arguments = require "cpp.cli.arguments"
-local facts = require "cpp.cli.facts"
 local rows = require "cpp.cli.rows"
 local session = require "cpp.cli.session"
 local system = require "cpp.system"
@@ -195,23 +194,19 @@ local function print_result(self, target, result)
   end
 end
 
--- What it was told to cancel, and has never seen, is unknown there.
-local function seen_in(err)
-  local operation = err.operation
-  return operation and (operation.status or operation.state ~= "unknown") and operation
-    or nil
-end
-
--- At once: the other offers may take minutes more.
+-- At once: the other offers may take minutes more. What it was told to cancel, and has
+-- never seen, is unknown in an error.
 local function finish(self, target, result)
   self.screen:remove(target)
   if result.outcome == "accepted" then
     result.operation = target.seen
   elseif result.err then
-    result.err = self:explain(result.err)
-    result.cancel = result.err.cancel
-    target.seen = target.seen or seen_in(result.err)
-    target.cancel = result.err.cancel or target.cancel
+    local err = self:explain(result.err)
+    local seen = err.operation
+    local is_known = seen and (seen.status or seen.state ~= "unknown")
+    result.err, result.cancel = err, err.cancel
+    target.seen = target.seen or is_known and seen or nil
+    target.cancel = err.cancel or target.cancel
   end
   target.result = result
   print_result(self, target, result)
@@ -239,7 +234,7 @@ end
 
 -- The workflow takes other fields than these for options.
 local function add_target(self, one)
-  local target = self.screen:add(facts.name(one), rows.cancel, { cancel = "not_sent",
+  local target = self.screen:add(tell.name(one), rows.cancel, { cancel = "not_sent",
     publisher = one.publisher, offer = one.offer, wanted = one.operation })
   self.targets[#self.targets + 1] = target
   return target, { publisher = one.publisher, offer = one.offer, operation = one.operation,
@@ -269,7 +264,7 @@ end
 
 local function running_in(list)
   for _, item in ipairs(list) do
-    local is_own = (facts.kind(item) or ""):lower():find "^cancel"
+    local is_own = (tell.kind(item) or ""):lower():find "^cancel"
     if not item.done and item.state ~= "unknown" and not is_own then
       return item
     end
@@ -277,8 +272,8 @@ local function running_in(list)
 end
 
 local function foretell(running, wanted)
-  local shown = running and ("%s %s, %s"):format(facts.kind(running) or "operation",
-    text.clean(running.id), facts.state(running))
+  local shown = running and ("%s %s, %s"):format(tell.kind(running) or "operation",
+    text.clean(running.id), tell.state(running))
   if wanted and (not running or running.id ~= wanted) then
     return ("would send nothing: %s, and not %s"):format(shown or "nothing is seen running",
       text.clean(wanted))
@@ -290,23 +285,18 @@ end
 local function show_dry_run(self, list, one)
   local running, request = running_in(list), self:rehearse("cancel", { one })[1]
   if not self.given.json then
-    self.screen:print(("%s: %s"):format(facts.name(one), foretell(running, one.operation)))
+    self.screen:print(("%s: %s"):format(tell.name(one), foretell(running, one.operation)))
   end
   self:print_request(request, { publisher = one.publisher, offer = one.offer,
-    kind = running and facts.kind(running) }, running or one)
+    kind = running and tell.kind(running) }, running or one)
 end
 
-local function read_targets(given)
+function cancel.run(given)
   local list = arguments.targets(given.words, true)
   if given.operation and (#list > 1 or list[1].operation) then
     arguments.refuse "option '--operation' is for one offer, without an id"
   end
   list[1].operation = list[1].operation or given.operation
-  return list
-end
-
-function cancel.run(given)
-  local list = read_targets(given)
   given.emails = given.emails[1] and given.emails
   if given.dry_run then
     given.dry_run = nil -- of the look, which is sent

@@ -83,12 +83,10 @@ local function run()
   return require("cpp.cli." .. given.command).run(given)
 end
 
--- A failure is for the user; anything else is an error of this program.
+-- What ends it with a status is for the user; anything else is an error of this program.
 local function explain(failure)
-  if type(failure) == "table" and failure.status then
-    return failure
-  end
-  return { status = 1, message = debug.traceback("cloudpartner: " .. tostring(failure), 2) }
+  return type(failure) == "table" and failure.status and failure
+    or { status = 1, message = debug.traceback("cloudpartner: " .. tostring(failure), 2) }
 end
 
 ---@type boolean, any

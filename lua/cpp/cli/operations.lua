@@ -1,7 +1,6 @@
 --- `cloudpartner operations`.
 
 local arguments = require "cpp.cli.arguments"
-local facts = require "cpp.cli.facts"
 local session = require "cpp.cli.session"
 local tell = require "cpp.cli.tell"
 
@@ -31,7 +30,7 @@ end
 -- A result ends each list, also an empty one.
 local function print_json(self, list, subject)
   for _, item in ipairs(list) do
-    self:emit("operation", { kind = facts.kind(item), changed_time = facts.changed(item) },
+    self:emit("operation", { kind = tell.kind(item), changed_time = tell.changed(item) },
       item)
   end
   self:emit("result", {}, subject)
@@ -40,9 +39,9 @@ end
 -- Several lists need their names.
 local function print_words(self, list, subject)
   if #list == 0 then
-    self.screen:print(facts.name(subject) .. ": no operations")
+    self.screen:print(tell.name(subject) .. ": no operations")
   elseif self.given.several then
-    self.screen:print(facts.name(subject) .. ":")
+    self.screen:print(tell.name(subject) .. ":")
   end
   for _, item in ipairs(list) do
     self.screen:print(tell.item(item))

@@ -1,7 +1,7 @@
 --- One line of progress for one operation: "contoso/vm canceling 1m12s (publish
 -- 5661…, Certification 40 %)" for a cancel, a bar for a wait.
 
-local facts = require "cpp.cli.facts"
+local tell = require "cpp.cli.tell"
 local text = require "cpp.text"
 
 ---@alias cpp.cli.line
@@ -31,8 +31,8 @@ local rows = {}
 
 -- Where it is; nil where it has no steps, or all are complete.
 local function describe_step(operation)
-  for _, step in ipairs(facts.steps(operation)) do
-    if facts.fold(step.status) ~= "succeeded" then
+  for _, step in ipairs(tell.steps(operation)) do
+    if tell.fold(step.status) ~= "succeeded" then
       local name = step.name ~= "" and step.name or nil
       return name and step.progress and ("%s %d %%"):format(name, step.progress) or name
     end
@@ -42,11 +42,11 @@ end
 --- Takes what an operation tells into a row.
 function rows.learn(row, operation)
   row.id = operation.id and text.clean(operation.id) or row.id
-  row.kind = facts.kind(operation) or row.kind
-  row.state = facts.state(operation)
+  row.kind = tell.kind(operation) or row.kind
+  row.state = tell.state(operation)
   row.progress = operation.progress or row.progress
   row.step = describe_step(operation) or row.step
-  row.is_cancelable = facts.is_cancelable(operation)
+  row.is_cancelable = tell.is_cancelable(operation)
   row.is_unusual = operation.state == "unknown"
     or operation.state == "waiting_for_publisher_review"
   row.unknown = nil
@@ -115,19 +115,17 @@ function rows.cancel(row, label, elapsed, view)
   return has_room and line .. details(row, view) or line
 end
 
--- Half a terminal of 40 columns is for names.
-local function bar(progress, view)
-  local width = view.columns < 60 and 6 or 12
-  local filled = width * progress // 100
-  return " [" .. ("#"):rep(filled) .. ("-"):rep(width - filled) .. "]"
-end
-
 --- Of a wait: a bar, how far it is, how long it has taken, where it is.
 function rows.wait(row, label, elapsed, view)
-  local progress, time = row.progress or 0, text.duration(elapsed)
+  local progress, time, bar = row.progress or 0, text.duration(elapsed), ""
+  if view then
+    local width = view.columns < 60 and 6 or 12 -- half of 40 columns is for names
+    local filled = width * progress // 100
+    bar = " [" .. ("#"):rep(filled) .. ("-"):rep(width - filled) .. "]"
+  end
   local where = row.unknown and "not known yet" or row.is_unusual and row.state or row.step
     or row.state or "looking"
-  return ("%s%s %3d %% %s %s"):format(label, view and bar(progress, view) or "", progress,
+  return ("%s%s %3d %% %s %s"):format(label, bar, progress,
     view and view.is_table and text.pad(time, TIME) or time, where)
 end
 

@@ -160,17 +160,17 @@ local function draw(self)
   self.drawn_at, self.is_stale = self.clock(), false
 end
 
--- Lines that stay stand above the block, where they are on the same terminal.
-local function count_rows(self, fd, line)
-  local columns = self.size(fd)
-  self.above = self.above + (columns and rows_of(line .. "\n", columns) or 0)
-end
-
-local function write_note(self, line)
+-- Writes a line that stays, and that stands above the block where it is on the same
+-- terminal.
+local function write(self, fd, line)
   self:clear()
-  self.stderr:write(line, "\n")
-  count_rows(self, STDERR, line)
-  self.noted_at = self.clock()
+  local columns, file = self.size(fd), fd == STDOUT and self.stdout or self.stderr
+  self.above = self.above + (columns and rows_of(line .. "\n", columns) or 0)
+  local good, message = file:write(line, "\n")
+  if good then
+    return file:flush()
+  end
+  return good, message
 end
 
 local function wrapped(self, fd, line)
@@ -178,10 +178,16 @@ local function wrapped(self, fd, line)
   return columns and text.wrap(line, columns) or line
 end
 
+--- A line to copy: it stays whole.
+function screen:paste(line)
+  write(self, STDERR, line)
+  self.noted_at = self.clock()
+end
+
 --- A line that must be told, whoever wants results alone.
 function screen:tell(line)
   local time = self.timed and os.date "!%H:%M:%SZ " or ""
-  write_note(self, wrapped(self, STDERR, time .. line))
+  self:paste(wrapped(self, STDERR, time .. line))
 end
 
 --- A line of progress.
@@ -191,24 +197,14 @@ function screen:note(line)
   end
 end
 
---- A line to copy: it stays whole.
-function screen:paste(line)
-  write_note(self, line)
-end
-
 --- A line of the result as another program reads it. It leaves at once: somebody may
 --- wait for it. A failure must not end a cancel half-way; it is kept for the end, and
 --- the line goes where somebody may still read it.
 function screen:emit(line)
-  self:clear()
-  count_rows(self, STDOUT, line)
-  local good, message = self.stdout:write(line, "\n")
-  if good then
-    good, message = self.stdout:flush()
-  end
+  local good, message = write(self, STDOUT, line)
   if not good then
     self.failure = message
-    write_note(self, line)
+    self:paste(line)
   end
 end
 

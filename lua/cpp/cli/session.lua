@@ -4,7 +4,6 @@
 local arguments = require "cpp.cli.arguments"
 local cpp = require "cpp"
 local credential = require "cpp.credential"
-local facts = require "cpp.cli.facts"
 local json = require "cpp.cli.json"
 local screen = require "cpp.cli.screen"
 local system = require "cpp.system"
@@ -60,13 +59,6 @@ end
 -- Seconds above which a pause that a good answer asks for is worth a word.
 local LONG_PAUSE = 10
 
-local function tell_pause(self, subject, event)
-  if not event.code and (event.retry_after or 0) > LONG_PAUSE then
-    self.screen:note(("%s: the service asks to wait %s"):format(subject.label,
-      text.duration(event.retry_after)))
-  end
-end
-
 --- The option `trace` for calls: tells what fails meanwhile, and what makes a workflow
 --- wait. One look is not tried again.
 ---@param subject cpp.cli.row  whose calls they are
@@ -78,8 +70,9 @@ function session:listener(subject, overhear)
     local failure, heard = listen(event)
     if failure and self.given.patient then
       tell_trouble(self, subject, failure, event, heard)
-    elseif self.given.patient then
-      tell_pause(self, subject, event)
+    elseif self.given.patient and not event.code and (event.retry_after or 0) > LONG_PAUSE then
+      self.screen:note(("%s: the service asks to wait %s"):format(subject.label,
+        text.duration(event.retry_after)))
     end
     if overhear then
       overhear(self, subject, event)
@@ -230,7 +223,8 @@ end
 --- Tells an error, which is not what was asked for, and what to do about it: that once,
 --- for many offers may fail of the same.
 function session:complain(name, err, subject, more)
-  self.screen:tell(("%s: %s"):format(name, tell.error(err)))
+  local told = err.code == "interrupted" and err.message or tostring(err)
+  self.screen:tell(("%s: %s"):format(name, told))
   for _, line in ipairs(more or {}) do
     self.screen:tell(("%s: %s"):format(name, line))
   end
@@ -250,7 +244,7 @@ function session:fail(subject, err)
     self:emit("result", { location = err.location or subject.location, error = err },
       seen or subject)
   else
-    self:complain(facts.name(seen or subject), err, subject, { seen and tell.last_seen(seen) })
+    self:complain(tell.name(seen or subject), err, subject, { seen and tell.last_seen(seen) })
   end
   return 1
 end
@@ -294,12 +288,12 @@ function session:show(operation, problems, steps)
     return self:emit("result", { steps = steps, problems = problems }, operation)
   end
   self.screen:print(tell.look(operation))
-  self:print_all(tell.steps(steps or {}))
+  self:print_all(tell.step_lines(steps or {}))
   self:print_all(tell.problems(problems))
 end
 
 local function show_whole(self, operation)
-  self:show(operation, workflow.problems(operation), facts.steps(operation))
+  self:show(operation, workflow.problems(operation), tell.steps(operation))
 end
 
 --- Runs a verb that asks once about each subject, and shows the answer, an operation if no

@@ -1,14 +1,80 @@
---- What the command says: results, failures, what to do about them, and the line to go
--- on with.
+--- What the command says: of operations, by clean text out of their documents, results,
+-- failures, what to do about them, and the line to go on with.
 
+require "cpp" -- has cpp.state
 local claims_of = require "cpp.credential.claims"
-local facts = require "cpp.cli.facts"
 local text = require "cpp.text"
 
 local tell = {}
 
+--- The state that the service means by a word, else "unknown".
+---@type fun(word: string): string
+tell.fold = require "cpp.state"
+
+local function field(operation, name)
+  local document = operation.document
+  local object = type(document) == "table" and (document[1] or document) or {}
+  local value = text.clean(object[name])
+  return value ~= "" and value or nil
+end
+
+--- What runs: "publish", say. Only items of a list tell.
+function tell.kind(operation)
+  return field(operation, "submissionType")
+end
+
+--- When it last changed, as the service wrote it.
+function tell.changed(operation)
+  return field(operation, "changedTime")
+end
+
+--- Whether the service says that a cancel could still be sent.
+function tell.is_cancelable(operation)
+  local word = field(operation, "cancellationRequestState") or ""
+  return word:gsub("[ _-]", ""):lower() == "cancancel"
+end
+
+---@class cpp.cli.step
+---@field name string
+---@field status string  the service's word
+---@field progress integer|nil
+
+--- The steps of an operation, in order.
+---@return cpp.cli.step[]
+function tell.steps(operation)
+  local list = {}
+  for _, step in ipairs(operation.steps or {}) do
+    if type(step) == "table" then
+      local progress = tonumber(step.progressPercentage)
+      list[#list + 1] = { name = text.clean(step.stepName or step.id),
+        status = text.clean(step.status), progress = progress and math.tointeger(progress // 1) }
+    end
+  end
+  return list
+end
+
+--- Its state in words; a word that nobody knows is shown as the service wrote it.
+function tell.state(operation)
+  if operation.state == "unknown" and operation.status then
+    return ('"%s"'):format(text.clean(operation.status))
+  end
+  return (operation.state:gsub("_", " "))
+end
+
+---@alias cpp.cli.subject  what the command is asked about
+---| { publisher?: string, offer?: string, operation?: string, location?: string }
+
+--- "contoso/vm", or as much of it as is known.
+function tell.name(subject)
+  if subject.publisher and subject.offer then
+    return text.clean(subject.publisher .. "/" .. subject.offer)
+  end
+  local path = text.clean(subject.location):match "^[^?]*"
+  return path:match "([^/]+)/*$" or "operation"
+end
+
 local function describe(operation, kind)
-  kind = operation and facts.kind(operation) or kind or "operation"
+  kind = operation and tell.kind(operation) or kind or "operation"
   return operation and operation.id and (" (%s %s)"):format(kind, text.clean(operation.id)) or ""
 end
 
@@ -37,18 +103,18 @@ function tell.cancel(result, looked, kind)
     rest = operation ~= "" and "" or looked and ", but nothing was seen running"
       or ", but what runs could not be looked at"
   end
-  return ("%s: %s%s%s"):format(facts.name(result), OUTCOMES[result.outcome] or result.outcome,
+  return ("%s: %s%s%s"):format(tell.name(result), OUTCOMES[result.outcome] or result.outcome,
     operation, rest)
 end
 
 local function describe_state(operation)
   local percent = operation.progress and (", %d %%"):format(operation.progress) or ""
-  return facts.state(operation) .. percent .. describe(operation)
+  return tell.state(operation) .. percent .. describe(operation)
 end
 
 --- "contoso/vm: running, 25 % (operation 5661…)"
 function tell.look(operation)
-  return ("%s: %s"):format(facts.name(operation), describe_state(operation))
+  return ("%s: %s"):format(tell.name(operation), describe_state(operation))
 end
 
 --- "last seen running, 25 % (operation 5661…)"
@@ -57,7 +123,7 @@ function tell.last_seen(operation)
 end
 
 --- A line for each step.
-function tell.steps(steps)
+function tell.step_lines(steps)
   local list = {}
   for i, step in ipairs(steps) do
     local percent = step.progress and ("%3d %%"):format(step.progress) or ""
@@ -79,16 +145,11 @@ end
 --- "5661…  running       publish  2026-11-22T17:08:21Z", one of a list. The time is to the
 --- second; one without a zone is shown as it came.
 function tell.item(operation)
-  local time = facts.changed(operation) or ""
+  local time = tell.changed(operation) or ""
   time = time:gsub("^(%d+%-%d+%-%d+T%d+:%d+:%d+)[%d.]*", "%1")
   local line = ("%s  %s  %s  %s"):format(text.clean(operation.id),
-    text.pad(facts.state(operation), 11), text.pad(facts.kind(operation) or "", 8), time)
+    text.pad(tell.state(operation), 11), text.pad(tell.kind(operation) or "", 8), time)
   return (line:gsub(" +$", ""))
-end
-
---- Of what a signal ended, that alone is worth telling.
-function tell.error(err)
-  return err.code == "interrupted" and err.message or tostring(err)
 end
 
 local FATES = {
@@ -168,13 +229,13 @@ local HINTS = {
       return "are both ids right? they are those in the portal's address, not the names it shows"
     elseif subject.offer then
       return ("`cloudpartner operations %s` shows those that the service knows"):format(
-        text.quote_word(facts.name(subject)))
+        text.quote_word(tell.name(subject)))
     end
     return "the service does not know it any more, or is another one: is --endpoint, or "
       .. "CPP_ENDPOINT, the one it came from?"
   end,
   [409] = function(_, subject)
-    local name = subject.offer and text.quote_word(facts.name(subject)) or "PUBLISHER/OFFER"
+    local name = subject.offer and text.quote_word(tell.name(subject)) or "PUBLISHER/OFFER"
     return ("something else is under way: `cloudpartner operations %s` shows what"):format(name)
   end,
 }
@@ -201,9 +262,12 @@ local INTRO = {
   blind = "what runs could not be looked at; to look elsewhere:",
 }
 
---- Of an operation that one can wait for.
-function tell.next_of_wait(name, word)
-  return { name = name, sort = "wait", word = word, intro = INTRO.wait }
+--- How to go on with a wait for a subject, by what was seen of it.
+function tell.next_of_wait(subject)
+  local word = subject.operation and ("%s/%s/%s"):format(subject.publisher, subject.offer,
+    subject.operation) or subject.location
+  return { name = tell.name(subject.seen or subject), sort = "wait", word = word,
+    intro = INTRO.wait }
 end
 
 ---@class cpp.cli.known  of an offer on which a cancel is under way
@@ -224,7 +288,7 @@ function tell.next_of_cancel(known, code)
   local id = seen and seen.id or known.wanted
   local word = id and name .. "/" .. id
   local function with(sort, target, intro)
-    return { known = known, name = facts.name(known), sort = sort, word = target,
+    return { known = known, name = tell.name(known), sort = sort, word = target,
       intro = INTRO[intro or sort] }
   end
   if seen and (code == "unverified" or seen.done) then

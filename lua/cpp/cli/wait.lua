@@ -1,7 +1,6 @@
 --- `cloudpartner wait`.
 
 local arguments = require "cpp.cli.arguments"
-local facts = require "cpp.cli.facts"
 local rows = require "cpp.cli.rows"
 local session = require "cpp.cli.session"
 local task = require "cpp.task"
@@ -69,7 +68,7 @@ end
 ---@field seen cpp.operation|nil  as last seen
 
 local function hear(self, subject, operation)
-  subject.seen, subject.label = operation, facts.name(operation)
+  subject.seen, subject.label = operation, tell.name(operation)
   self.screen:change(subject, operation)
   self:emit_change({}, operation)
 end
@@ -81,26 +80,15 @@ local function overhear(self, subject, event)
   end
 end
 
-local function next_of(subject)
-  local word = subject.operation and ("%s/%s/%s"):format(subject.publisher, subject.offer,
-    subject.operation) or subject.location
-  return tell.next_of_wait(facts.name(subject.seen or subject), word)
-end
-
 -- While a cancel is under way, no review holds it up.
-local function options_of(self, subject)
+local function wait_for(self, subject)
   local given = self.given
-  return {
+  local operation, err = workflow.wait(self.client, subject.location, {
     deadline = given.deadline, interval = given.interval, list_lag = given.list_lag,
     through_review = given.through_review or given.wanted == "canceled",
     trace = self:listener(subject, overhear),
-    on_change = function(operation) hear(self, subject, operation) end,
-  }
-end
-
-local function wait_for(self, subject)
-  local operation, err = workflow.wait(self.client, subject.location,
-    options_of(self, subject))
+    on_change = function(seen) hear(self, subject, seen) end,
+  })
   self.screen:remove(subject)
   if operation then
     self:show(operation, operation.state == "failed" and workflow.problems(operation) or {})
@@ -109,9 +97,9 @@ local function wait_for(self, subject)
     self:fail(subject, err)
     err = self:explain(err)
   end
-  return { status = wait.status(operation, err, self.given.wanted),
-    word = operation and facts.state(operation) or tell.word { err = err },
-    next = err and tell.LEADS_ON[err.code] and next_of(subject) or nil }
+  return { status = wait.status(operation, err, given.wanted),
+    word = operation and tell.state(operation) or tell.word { err = err },
+    next = err and tell.LEADS_ON[err.code] and tell.next_of_wait(subject) or nil }
 end
 
 -- Wrong use of a location shows before anything is sent. An error of Lua itself is
@@ -119,7 +107,7 @@ end
 local function wait_for_all(self, subjects)
   self:rehearse("poll", subjects)
   for _, subject in ipairs(subjects) do
-    self.screen:add(facts.name(subject), rows.wait, subject)
+    self.screen:add(tell.name(subject), rows.wait, subject)
   end
   local results, reasons = task.map(subjects, function(subject)
     return wait_for(self, subject)
