@@ -63,7 +63,8 @@ function cancel.define(parser)
     "Look, send nothing, and say what would be canceled.")
 end
 
-local OF_OUTCOME = { canceled = 0, nothing_to_cancel = 3, too_late = 4, failed = 5 }
+local OF_OUTCOME = { accepted = 0, canceled = 0, nothing_to_cancel = 3, too_late = 4,
+  failed = 5 }
 
 --- The exit status of one cancel; with `ignore_idle` it is well that there was nothing to
 --- cancel.
@@ -72,11 +73,10 @@ function cancel.status(result, ignore_idle)
   if err then
     local may_be_out = err.cancel == "accepted" or err.cancel == "unknown"
     return err.code == "deadline" and may_be_out and 6 or 1
-  elseif result.outcome == "accepted" then
-    return 0
   end
   local status = OF_OUTCOME[result.outcome] or 1
-  if (status == 0 or status == 3) and result.may_publish ~= true then
+  local is_settled = result.may_publish == true or result.outcome == "accepted"
+  if (status == 0 or status == 3) and not is_settled then
     return 8
   end
   return ignore_idle and status == 3 and 0 or status
@@ -222,16 +222,6 @@ local function next_of(target, result)
   end
 end
 
-local function conclude(self)
-  local results = {}
-  for i, target in ipairs(self.targets) do
-    local result = target.result
-    results[i] = { status = cancel.status(result, self.given.ignore_idle),
-      word = tell.word(result), next = next_of(target, result) }
-  end
-  return self:conclude("offers", results)
-end
-
 -- The workflow takes other fields than these for options.
 local function add_target(self, one)
   local target = self.screen:add(tell.name(one), rows.cancel, { cancel = "not_sent",
@@ -259,7 +249,13 @@ local function cancel_offers(self, list)
     on_change = function(operation, key) hear(self, target_of[key], operation) end,
     on_result = function(result, key) finish(self, target_of[key], result) end,
   })
-  return conclude(self)
+  local results = {}
+  for i, target in ipairs(self.targets) do
+    local result = target.result
+    results[i] = { status = cancel.status(result, given.ignore_idle),
+      word = tell.word(result), next = next_of(target, result) }
+  end
+  return self:conclude("offers", results)
 end
 
 local function running_in(list)

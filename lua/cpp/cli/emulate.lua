@@ -42,29 +42,20 @@ function emulate.define(parser)
     ROUTES):argname "ROUTE"
 end
 
--- Each offer has a publish at its certification, for hours to come. Another one starts 20
+-- Each has a publish at its certification, for hours to come. Another one starts 20
 -- seconds here after its end.
-local function start(given, names)
-  local offers = {}
-  for _, name in ipairs(names) do
-    offers[name] = { running = "publish", elapsed = 21600, publish_seconds = 86400,
-      list_lag = given.list_lag, republish = given.republish and 20 * given.speed }
-  end
-  return require "cpp.emulator".start {
-    tls = given.tls or false, speed = given.speed, offers = offers,
-    certificate = given.credential == "certificate",
-  }
-end
-
-local function names_of(given)
-  local names = {}
+local function read_offers(given)
+  local names, offers = {}, {}
   local all = #given.emulated > 0 and given.emulated or { { "contoso", "contoso-vm" } }
   for _, words in ipairs(all) do
     for _, target in ipairs(arguments.targets(words)) do
-      names[#names + 1] = target.publisher .. "/" .. target.offer
+      local name = target.publisher .. "/" .. target.offer
+      names[#names + 1] = name
+      offers[name] = { running = "publish", elapsed = 21600, publish_seconds = 86400,
+        list_lag = given.list_lag, republish = given.republish and 20 * given.speed }
     end
   end
-  return names
+  return names, offers
 end
 
 -- What to paste elsewhere.
@@ -85,8 +76,9 @@ end
 
 --- Runs until a signal ends it, which ends a portal that is being started, too.
 function emulate.run(given)
-  local names = names_of(given)
-  local portal <close>, message = start(given, names)
+  local names, offers = read_offers(given)
+  local portal <close>, message = require "cpp.emulator".start { tls = given.tls or false,
+    speed = given.speed, offers = offers, certificate = given.credential == "certificate" }
   if portal then
     print_lines(portal, given.credential or "token", names)
   elseif not system.caught() then

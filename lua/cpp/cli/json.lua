@@ -15,16 +15,12 @@ local ERROR = { "kind", "code", "message", "status", "request_id" }
 local LISTS = { steps = { "name", "status", "progress" }, problems = { "step", "text" } }
 
 -- A line may go to a terminal too: what cjson leaves as it is, is escaped here.
-local function escape(character)
-  return ("\\u%04x"):format(utf8.codepoint(character))
-end
-
 local function encode_plain(value)
-  if type(value) == "string" then
-    value = text.repair(value)
-  end
+  value = type(value) == "string" and text.repair(value) or value
   local encoded = cjson.encode(value):gsub("\\/", "/")
-  return (text.replace_hidden(encoded, escape))
+  return (text.replace_hidden(encoded, function(character)
+    return ("\\u%04x"):format(utf8.codepoint(character))
+  end))
 end
 
 local encode_object

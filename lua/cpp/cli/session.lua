@@ -27,14 +27,6 @@ session.__index = session
 -- A workflow's own: the deadline, and how long it tries what never answers.
 local DEADLINE, SILENCE = 3600, 60
 
--- An event comes when its exchange has ended.
-local function print_trace(self, event)
-  if self.given.trace then
-    local began = self.client:now() - event.total - self.began
-    self.screen:tell(trace.line(event, math.max(0, began)))
-  end
-end
-
 -- A cancel that may have arrived is not tried again.
 local function describe_rest(event, heard, left)
   if trace.is_cancel(event) and trace.fate(event) == "unknown" then
@@ -66,7 +58,10 @@ local LONG_PAUSE = 10
 function session:listener(subject, overhear)
   local listen = trace.listener(function() return self.client:now() end)
   return function(event)
-    print_trace(self, event)
+    if self.given.trace then -- the event comes when its exchange has ended
+      local began = self.client:now() - event.total - self.began
+      self.screen:tell(trace.line(event, math.max(0, began)))
+    end
     local failure, heard = listen(event)
     if failure and self.given.patient then
       tell_trouble(self, subject, failure, event, heard)
@@ -235,8 +230,8 @@ function session:complain(name, err, subject, more)
   end
 end
 
---- Tells why a look at a subject, or a wait for it, brought nothing.
----@return integer status
+--- Tells why a look at a subject, or a wait for it, brought nothing, and gives the error as
+--- it is told.
 function session:fail(subject, err)
   err = self:explain(err)
   local seen = err.operation
@@ -246,7 +241,7 @@ function session:fail(subject, err)
   else
     self:complain(tell.name(seen or subject), err, subject, { seen and tell.last_seen(seen) })
   end
-  return 1
+  return err
 end
 
 --- Tells what would be sent; `known` is what else a line of JSON is to say.
@@ -299,27 +294,24 @@ end
 --- Runs a verb that asks once about each subject, and shows the answer, an operation if no
 --- function is given for it; with `--dry-run` the curl line.
 function session.look(given, method, subjects, show)
-  local function look(self, subject, request, err)
-    local answer
-    if request and given.dry_run then
-      self:print_request(request, {}, subject)
-      return 0
-    elseif request then
-      answer, err = call(self, method, subject)
-    end
-    if not answer then
-      return self:fail(subject, err)
-    end
-    (show or show_whole)(self, answer, subject)
-    return 0
-  end
   return session.run(given, function(self)
     local requests, errs = self:rehearse(method, subjects)
-    local statuses = {}
+    local status = 0
     for i, subject in ipairs(subjects) do
-      statuses[i] = look(self, subject, requests[i], errs[i])
+      local answer, err = nil, errs[i]
+      if not err and not given.dry_run then
+        answer, err = call(self, method, subject)
+      end
+      if answer then
+        (show or show_whole)(self, answer, subject)
+      elseif err then
+        self:fail(subject, err)
+        status = 1
+      else
+        self:print_request(requests[i], {}, subject)
+      end
     end
-    return session.worst(statuses)
+    return status
   end)
 end
 

@@ -34,13 +34,8 @@ function tell.is_cancelable(operation)
   return word:gsub("[ _-]", ""):lower() == "cancancel"
 end
 
----@class cpp.cli.step
----@field name string
----@field status string  the service's word
----@field progress integer|nil
-
---- The steps of an operation, in order.
----@return cpp.cli.step[]
+--- The steps of an operation, in order; `status` is the service's word.
+---@return { name: string, status: string, progress: integer|nil }[]
 function tell.steps(operation)
   local list = {}
   for _, step in ipairs(operation.steps or {}) do
@@ -165,18 +160,16 @@ function tell.fate(err, refusal)
     or fate
 end
 
+local ENDS = { deadline = "not ended", interrupted = "stopped", refused = "refused",
+  not_sent = "not sent" }
+
 --- A word or two for the sum of several.
 function tell.word(result)
   local err = result.err
-  if not err then
-    return (result.outcome:gsub("_", " "))
-  elseif err.code == "deadline" then
-    return "not ended"
-  elseif err.code == "interrupted" then
-    return "stopped"
+  if err then
+    return ENDS[err.code] or ENDS[err.cancel] or "not made sure of"
   end
-  return err.cancel == "refused" and "refused" or err.cancel == "not_sent" and "not sent"
-    or "not made sure of"
+  return (result.outcome:gsub("_", " "))
 end
 
 -- Only a token from the environment can be out of date: others are fetched anew.

@@ -32,10 +32,10 @@ end
 local function attempt(event)
   if not event.attempt then
     return ""
-  elseif event.reason == "at_once" then
-    return (", attempt %d"):format(event.attempt)
   end
-  return (", attempt %d after %.1f s (%s)"):format(event.attempt, event.delay, event.reason)
+  local pause = event.reason ~= "at_once"
+    and (" after %.1f s (%s)"):format(event.delay, event.reason) or ""
+  return (", attempt %d%s"):format(event.attempt, pause)
 end
 
 --- "+0.512 s GET /api/… 200: first byte 3.1 ms, …, attempt 2 after 4.1 s (backoff), …"

@@ -94,8 +94,7 @@ local function wait_for(self, subject)
     self:show(operation, operation.state == "failed" and workflow.problems(operation) or {})
   else
     err.operation = subject.seen
-    self:fail(subject, err)
-    err = self:explain(err)
+    err = self:fail(subject, err)
   end
   return { status = wait.status(operation, err, given.wanted),
     word = operation and tell.state(operation) or tell.word { err = err },

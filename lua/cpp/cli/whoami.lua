@@ -69,9 +69,9 @@ local FIELDS = { { "source", "from" }, { "tenant", "tenant" },
 local function print_words(self, who)
   who.expiry = describe_expiry(who.expires)
   for _, field in ipairs(FIELDS) do
-    local name, title = table.unpack(field)
-    if who[name] then
-      self.screen:emit(text.pad(title, 13) .. who[name])
+    local value = who[field[1]]
+    if value then
+      self.screen:emit(text.pad(field[2], 13) .. value)
     end
   end
 end

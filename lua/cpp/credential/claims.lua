@@ -5,16 +5,12 @@ local cjson = require "cjson"
 
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-local VALUE = {}
-for i = 1, #ALPHABET do
-  VALUE[ALPHABET:sub(i, i)] = i - 1
-end
-
 -- base64url, without padding.
 local function decode(text)
   local bits, count, bytes = 0, 0, {}
   for character in text:gmatch "." do
-    bits, count = (bits << 6 | VALUE[character]) & 0xFFFF, count + 6
+    local value = ALPHABET:find(character, 1, true) - 1
+    bits, count = (bits << 6 | value) & 0xFFFF, count + 6
     if count >= 8 then
       count = count - 8
       bytes[#bytes + 1] = string.char(bits >> count & 0xFF)
