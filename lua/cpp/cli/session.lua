@@ -136,12 +136,12 @@ function session.run(given, act)
   return self.stopped and 128 + self.stopped or trouble and 1 or status
 end
 
-local function call(self, method, subject, options)
-  local send = self.client[method]
+-- Of a method of the client's.
+local function parameters(method, subject, options)
   if method == "poll" then
-    return send(self.client, subject.location, options)
+    return subject.location, options
   end
-  return send(self.client, subject.publisher, subject.offer, options)
+  return subject.publisher, subject.offer, options
 end
 
 --- Makes calls without sending them: what that raises is the user's wrong use. Gives the
@@ -151,7 +151,8 @@ function session:rehearse(method, subjects)
   local options = { dry_run = true,
     notification_emails = method == "cancel" and self.given.emails or nil }
   for i, subject in ipairs(subjects) do
-    requests[i], errs[i] = as_usage(call, self, method, subject, options)
+    requests[i], errs[i] = as_usage(self.client[method], self.client,
+      parameters(method, subject, options))
   end
   return requests, errs
 end
@@ -300,7 +301,7 @@ function session.look(given, method, subjects, show)
     for i, subject in ipairs(subjects) do
       local answer, err = nil, errs[i]
       if not err and not given.dry_run then
-        answer, err = call(self, method, subject)
+        answer, err = self.client[method](self.client, parameters(method, subject))
       end
       if answer then
         (show or show_whole)(self, answer, subject)
