@@ -43,6 +43,7 @@ build = {
         "csrc/exchange.c",
         "csrc/failure.c",
         "csrc/fetch.c",
+        "csrc/file.c",
         "csrc/headers.c",
         "csrc/hook.c",
         "csrc/host.c",

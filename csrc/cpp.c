@@ -94,26 +94,24 @@ static int poll(lua_State *L) {
   return calls_poll(L);
 }
 
-static int open_state(lua_State *L) {
-  lua_pushcfunction(L, operation_fold_word);
+static int open_function(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
   return 1;
 }
 
-static int open_bearer(lua_State *L) {
-  lua_pushcfunction(L, bearer_check);
-  return 1;
-}
-
-/* require "cpp.state", require "cpp.bearer" --> function; apart from the
+/* require "cpp.state", "cpp.bearer", "cpp.file" --> function; apart from the
  * module, for our policy: the service's words, and what a token is, are known
- * in one place. */
+ * in one place, and Lua opens a file only so that it may wait. */
 static void offer_functions(lua_State *L) {
-  if (lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE) == LUA_TTABLE) {
-    lua_pushcfunction(L, open_state);
-    lua_setfield(L, -2, "cpp.state");
-    lua_pushcfunction(L, open_bearer);
-    lua_setfield(L, -2, "cpp.bearer");
-  }
+  static const luaL_Reg ours[] = {{"cpp.state", operation_fold_word},
+                                  {"cpp.bearer", bearer_check},
+                                  {"cpp.file", file_read}};
+  if (lua_getfield(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE) == LUA_TTABLE)
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+      lua_pushcfunction(L, ours[i].func);
+      lua_pushcclosure(L, open_function, 1);
+      lua_setfield(L, -2, ours[i].name);
+    }
   lua_pop(L, 1);
 }
 

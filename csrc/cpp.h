@@ -533,6 +533,10 @@ const char *text_push_proxy(lua_State *L, const char *url);
 const char *bearer_trim(lua_State *L);
 int bearer_check(lua_State *L);
 
+/* ---- file.c ------------------------------------------------------------ */
+
+int file_read(lua_State *L);
+
 /* ---- check.c ------------------------------------------------------------- */
 
 const char *check_id_fault(lua_State *L, int index);

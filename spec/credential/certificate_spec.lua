@@ -1,6 +1,7 @@
 -- What can be wrong with a certificate. That a good one is taken is in routes_spec.lua.
 local credential = require "cpp.credential"
 local fake = require "spec.support.fake"
+local fifo = require "spec.support.fifo"
 local shell = require "cpp.emulator.shell"
 
 local PASSWORD = "hidden pass$'\\"
@@ -81,6 +82,15 @@ describe("a certificate's file", function()
     local sent, err = ask "/no/such.pem"
     assert.same({ nil, "unreadable_file" }, { sent, err.code })
     assert.matches("cannot be read: /no/such.pem: ", err.message)
+  end)
+
+  it("is no regular file", function()
+    local pipe = fifo.new()
+    local sent, err = ask(pipe.name)
+    assert.same({ nil, "unreadable_file", false }, { sent, err.code, err.retryable })
+    assert.equal(("the certificate cannot be read: %s: it is no regular file")
+      :format(pipe.name), err.message)
+    assert.is_false(pipe:close())
   end)
 end)
 

@@ -4,6 +4,7 @@
 local cpp = require "cpp"
 local credential = require "cpp.credential"
 local emulator = require "cpp.emulator"
+local fifo = require "spec.support.fifo"
 local shell = require "cpp.emulator.shell"
 local variables = require "spec.support.variables"
 local workflow = require "cpp.workflow"
@@ -299,9 +300,24 @@ describe("a federated token", function()
     local _, err = client:status("contoso", "vm1")
     assert.same({ "unreadable_file", false }, { err.code, err.retryable })
     assert.is_truthy(err.message:find(name, 1, true))
-    local folder <close> = new_client(credential.federated { file = "/" })
-    _, err = folder:status("contoso", "vm1")
-    assert.equal("unreadable_file", err.code)
+    local pipe <close> = fifo.new()
+    for _, path in ipairs { "/", pipe.name } do
+      local other <close> = new_client(credential.federated { file = path })
+      _, err = other:status("contoso", "vm1")
+      assert.same({ "unreadable_file", false }, { err.code, err.retryable })
+      assert.equal(("the federated token cannot be read: %s: it is no regular file")
+        :format(path), err.message)
+    end
+  end)
+
+  it("may be reached by links, as a cluster projects it", function()
+    write "by-link"
+    portal:set("*", { assertions = { "by-link" } })
+    local link = name .. ".link"
+    assert(os.execute(("ln -s %s %s"):format(name, link)))
+    finally(function() os.remove(link) end)
+    local client <close> = new_client(credential.federated { file = link })
+    assert(client:status("contoso", "vm1"))
   end)
 end)
 

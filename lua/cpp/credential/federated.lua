@@ -4,26 +4,18 @@
 local check = require "cpp.credential.check"
 local directory = require "cpp.credential.directory"
 local fault = require "cpp.credential.fault"
+local read_file = require "cpp.file" -- which cpp offers
 
 local FILE = { name = "file", variable = "AZURE_FEDERATED_TOKEN_FILE", check = check.text }
 
 local LARGEST = 65536 -- bytes
 
-local function read(name)
-  local file <close>, message = io.open(name, "rb")
-  local text
-  if file then
-    text, message = file:read(LARGEST + 1)
-  end
-  return text, message
-end
-
 -- Whoever replaces it in two steps leaves it empty in between.
 local function read_assertion(name)
-  local text, message = read(name)
-  if message then
+  local text, message = read_file(name, LARGEST + 1)
+  if not text then
     return fault.refuse("unreadable_file", "the federated token cannot be read: " .. message)
-  elseif not text or text:find "^%s*$" then
+  elseif text:find "^%s*$" then
     return fault.refuse("unreadable_file", ("the federated token's file %s is empty")
       :format(name), true)
   end

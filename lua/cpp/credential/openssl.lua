@@ -2,6 +2,7 @@
 -- passphrase goes to its stdin: no list of processes shows it, and no environment.
 
 local fault = require "cpp.credential.fault"
+local read_file = require "cpp.file" -- which cpp offers
 
 local openssl = {}
 
@@ -27,10 +28,11 @@ local function refuse(path, status, output)
     complaint(output)))
 end
 
--- openssl tells a file that is not there, or not readable, in its own way.
+-- openssl tells a file that is not there, or not readable, in its own way, and waits for
+-- one that is a FIFO.
 local function check_file(path)
-  local file <close>, message = io.open(path, "rb")
-  if not file then
+  local first, message = read_file(path, 1)
+  if not first then
     return fault.refuse("unreadable_file", "the certificate cannot be read: " .. message)
   end
   return true
