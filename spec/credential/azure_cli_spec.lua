@@ -41,6 +41,11 @@ describe("the Azure CLI", function()
     assert.equal("from-az", ask())
   end)
 
+  it("may begin with a byte order mark", function()
+    command:is(("printf '\\357\\273\\277'; echo %s"):format(shell.quote(GOOD)))
+    assert.equal("from-az", ask())
+  end)
+
   it("does not read the script's stdin", function()
     command:is "cat; echo '{\"accessToken\":\"from-az\"}'"
     local script = ([[
@@ -130,6 +135,27 @@ describe("the Azure CLI", function()
       return not os.execute(("kill -0 %d 2>/dev/null"):format(pid))
     end)
   end)
+
+  -- What `timeout` does not reach: it has a session of its own, and the pipes of az.
+  local LEAVES = [[
+    setsid sh -c 'echo $$ >@FOLDER/left; sleep 10; echo >@FOLDER/over' &
+    until test -s @FOLDER/left; do :; done
+    echo words >&2
+    @END]]
+
+  for what, case in pairs { ["has ended"] = { "echo '" .. GOOD .. "'", "from-az" },
+    ["has failed"] = { "exit 1", nil, "az ended with status 1: words" },
+    ["hangs"] = { "sleep 60", nil, "az gave no token within 1 s" } } do
+    it("is not waited for where it " .. what .. " and has left somebody", function()
+      command:is(LEAVES:gsub("@(%u+)", { FOLDER = command.folder, END = case[1] }))
+      local token, err = ask(1)
+      local over <close> = io.open(command.folder .. "/over")
+      local left <close> = assert(io.open(command.folder .. "/left"))
+      os.execute(("kill -KILL -%d 2>/dev/null"):format(left:read "n"))
+      assert.same({ case[2], case[3] }, { token, err and err.message })
+      assert.is_nil(over)
+    end)
+  end
 
   it("has the whole of the client's timeout, and a second at least", function()
     command:is("echo " .. shell.quote(GOOD))

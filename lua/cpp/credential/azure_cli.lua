@@ -5,24 +5,36 @@ local cjson = require "cjson"
 local fault = require "cpp.credential.fault"
 local fold = require "cpp.fold"
 
--- Its stdout goes straight through, its stderr is held back and follows a mark, with
--- the status. `az` is a script on some systems: `timeout` ends what it has started,
--- too, and a Ctrl-C, which does not reach a process group of its own, is passed on.
+-- Its stdout goes straight through, its stderr is held back. A line with a mark and its
+-- status ends the one, a line with a mark the other: nobody waits for the pipes' ends,
+-- which what az has started may hold open for ever. `az` is a script on some systems:
+-- `timeout` ends what it has started, too, unless that has a session of its own; and a
+-- Ctrl-C, which does not reach a process group of its own, is passed on.
 local SCRIPT = [[
 command -v az >/dev/null || { printf '\n\036127\n'; exit; }
-limit= stopped=
+limit=
 command -v timeout >/dev/null && limit="timeout -k 1 @SECONDS"
 exec 3>&1
-errors=$(
+{
+  stopped=
   trap 'stopped=yes; kill $! 2>/dev/null' HUP INT TERM
   $limit az account get-access-token --resource https://cloudpartner.azure.com \
     --output json </dev/null 2>&1 >&3 3>&- &
   test -z "$stopped" || kill $!
   wait $!
-)
-printf '\n\036%d\n%s' $? "$errors"]]
+  printf '\n\036%d\n' $?
+} | {
+  trap '' HUP INT TERM
+  mark=$(printf '\036') errors=
+  while IFS= read -r line; do
+    case $line in "$mark"*) break ;; esac
+    errors="$errors$line
+"
+  done
+  printf '\n%s\n%s%s\n' "$line" "$errors" "$mark"
+}]]
 
-local PARTS = "^(.-)\n\30(%d+)\n(.*)$"
+local STATUS, ERRORS_END = "^\30(%d+)\n$", "^\30\n$"
 
 -- What may pass, in the words of az's libraries, lower case.
 local PASSING = { "network connection", "max retries exceeded", "connection aborted",
@@ -51,7 +63,7 @@ end
 
 -- From its ERROR on: that ends in what a person can do, and warnings precede it.
 local function essence(errors)
-  local text = mask(errors):gsub("[%c%s]+", " ")
+  local text = mask(errors):gsub("[%c%s]+", " "):gsub(" $", "")
   text = text:match "ERROR: *(.*)$" or text
   return (text:sub(1, 500):gsub("[\xC0-\xFF][\x80-\xBF]*$", ""))
 end
@@ -101,7 +113,7 @@ local function parse_local_time(text)
 end
 
 local function parse(output)
-  local good, answer = pcall(cjson.decode, output)
+  local good, answer = pcall(cjson.decode, (output:gsub("^\xEF\xBB\xBF", "")))
   if not good or type(answer) ~= "table" or type(answer.accessToken) ~= "string" then
     return fault.refuse("az_failed", "az gave no token")
   end
@@ -115,17 +127,30 @@ local function parse(output)
   }
 end
 
+-- What stands before a line, and what of that line is captured; nil: there is none.
+local function read_until(pipe, pattern)
+  local lines = {}
+  for line in pipe:lines "L" do
+    local found = line:match(pattern)
+    if found then
+      return table.concat(lines), found
+    end
+    lines[#lines + 1] = line
+  end
+  return nil
+end
+
 local function fetch(client)
   local seconds, began = limit(client), os.time()
   local pipe <close>, message = io.popen(SCRIPT:gsub("@SECONDS", seconds), "r")
   if not pipe then
     return fault.refuse("az_failed", "az cannot be run: " .. message, true)
   end
-  local output, status, errors = pipe:read "a":match(PARTS)
+  local output, status = read_until(pipe, STATUS)
   if not output then
     return fault.refuse("az_failed", "az was interrupted")
   elseif status ~= "0" then
-    return refuse(tonumber(status), errors, seconds, began)
+    return refuse(tonumber(status), read_until(pipe, ERRORS_END) or "", seconds, began)
   end
   return parse(output)
 end
