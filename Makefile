@@ -226,8 +226,8 @@ matrix: packages-check
 	@LIMIT=$(if $(ARM),90m,20m) .ci/tally $(ROOTS:%="$(MAKE) matrix-%") \
 		"$(MAKE) hosts"
 
-## hosts      inside lighttpd, neomutt, HAProxy, nmap, prosody, Apache and pandoc,
-##            in roots of Debian 12 and 13, as root
+## hosts      inside dnsmasq, lighttpd, neomutt, HAProxy, nmap, prosody, Apache and
+##            pandoc, in roots of Debian 12 and 13, as root
 hosts: packages-check
 	@.ci/tally "$(MAKE) matrix-hosts-12" "$(MAKE) matrix-hosts-13"
 

@@ -13,15 +13,7 @@ local PROGRAMS = {
 }
 
 -- Counts descriptors before and after the script.
-local AROUND = [[
-local function count()
-  local count = 0
-  for number = 0, 1023 do
-    local file <close> = io.open("/proc/self/fdinfo/" .. number)
-    count = count + (file and 1 or 0)
-  end
-  return count
-end
+local AROUND = host.COUNT .. [[
 local before = count()
 dofile(os.getenv "FOLDER" .. "/cancel.lua")
 print(count() - before, "descriptors more")

@@ -10,6 +10,18 @@ local shell = require "cpp.emulator.shell"
 local host = {}
 host.__index = host
 
+--- Lua for a script that counts the descriptors of its process.
+host.COUNT = [[
+local function count()
+  local count = 0
+  for number = 0, 1023 do
+    local file <close> = io.open("/proc/self/fdinfo/" .. number)
+    count = count + (file and 1 or 0)
+  end
+  return count
+end
+]]
+
 --- A portal and a folder; `close` ends and removes what is left.
 function host.new()
   local self = setmetatable({ started = {} }, host)
