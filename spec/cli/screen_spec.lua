@@ -338,6 +338,19 @@ describe("what stays", function()
   end)
 end)
 
+describe("what is no text", function()
+  it("is written as it is: the name of a file, in a line to copy", function()
+    local here = on_terminal(80)
+    local written = {}
+    here.terminal.write = function(file, ...)
+      table.insert(written, table.concat { ... })
+      return file
+    end
+    here.screen:paste "cloudpartner cancel --ca-file 'caf\xE9' contoso/vm"
+    assert.same({ "cloudpartner cancel --ca-file 'caf\xE9' contoso/vm\n" }, written)
+  end)
+end)
+
 describe("without a terminal", function()
   local function log(more)
     local self = { written = {}, time = 0 }

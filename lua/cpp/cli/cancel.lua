@@ -187,7 +187,7 @@ local function print_result(self, target, result)
     emit_result(self, target, result, problems)
   elseif err then
     self:complain(target.label, err, target, { tell.fate(err, target.refusal),
-      seen and err.cancel ~= "refused" and tell.last_seen(seen) or nil })
+      seen and err.cancel ~= "refused" and "last seen " .. tell.look(seen) or nil })
   else
     self.screen:print(tell.cancel(result, target.looked, target.kind))
     self:print_all(tell.problems(problems))

@@ -165,7 +165,7 @@ end
 local function write(self, fd, line)
   self:clear()
   local columns, file = self.size(fd), fd == STDOUT and self.stdout or self.stderr
-  self.above = self.above + (columns and rows_of(line .. "\n", columns) or 0)
+  self.above = self.above + (columns and rows_of(text.repair(line) .. "\n", columns) or 0)
   local good, message = file:write(line, "\n")
   if good then
     return file:flush()

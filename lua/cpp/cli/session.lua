@@ -240,7 +240,8 @@ function session:fail(subject, err)
     self:emit("result", { location = err.location or subject.location, error = err },
       seen or subject)
   else
-    self:complain(tell.name(seen or subject), err, subject, { seen and tell.last_seen(seen) })
+    self:complain(tell.name(seen or subject), err, subject,
+      { seen and "last seen " .. tell.look(seen) })
   end
   return err
 end
@@ -283,7 +284,7 @@ function session:show(operation, problems, steps)
   if self.given.json then
     return self:emit("result", { steps = steps, problems = problems }, operation)
   end
-  self.screen:print(tell.look(operation))
+  self.screen:print(("%s: %s"):format(tell.name(operation), tell.look(operation)))
   self:print_all(tell.step_lines(steps or {}))
   self:print_all(tell.problems(problems))
 end

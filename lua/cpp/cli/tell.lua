@@ -102,19 +102,10 @@ function tell.cancel(result, looked, kind)
     operation, rest)
 end
 
-local function describe_state(operation)
+--- "running, 25 % (operation 5661…)"
+function tell.look(operation)
   local percent = operation.progress and (", %d %%"):format(operation.progress) or ""
   return tell.state(operation) .. percent .. describe(operation)
-end
-
---- "contoso/vm: running, 25 % (operation 5661…)"
-function tell.look(operation)
-  return ("%s: %s"):format(tell.name(operation), describe_state(operation))
-end
-
---- "last seen running, 25 % (operation 5661…)"
-function tell.last_seen(operation)
-  return "last seen " .. describe_state(operation)
 end
 
 --- A line for each step.

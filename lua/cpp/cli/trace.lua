@@ -21,13 +21,6 @@ local function stages(event)
   return table.concat(parts, ", ")
 end
 
-local function connection(event)
-  if not event.sent then
-    return "not sent"
-  end
-  return (event.protocol or "no answer") .. (event.reused and ", reused" or ", new connection")
-end
-
 -- What a workflow knows of it.
 local function attempt(event)
   if not event.attempt then
@@ -41,9 +34,10 @@ end
 --- "+0.512 s GET /api/… 200: first byte 3.1 ms, …, attempt 2 after 4.1 s (backoff), …"
 function trace.line(event, began)
   local path = event.url:gsub("^%a+://[^/]*", "") -- the origin is always the same
+  local connection = not event.sent and "not sent"
+    or (event.protocol or "no answer") .. (event.reused and ", reused" or ", new connection")
   return ("+%.3f s %s %s %s: %s; %s%s%s"):format(began, event.method, text.clean(path),
-    text.clean(event.status or event.code), stages(event), connection(event),
-    attempt(event),
+    text.clean(event.status or event.code), stages(event), connection, attempt(event),
     event.request_id and ", request " .. text.clean(event.request_id) or "")
 end
 
