@@ -9,25 +9,18 @@ local ENTITIES = { amp = "&", lt = "<", gt = ">", quot = '"', apos = "'", nbsp =
 local BREAKS = { br = true, p = true, div = true, li = true, tr = true, td = true,
   ul = true, ol = true, h1 = true, h2 = true, h3 = true }
 
--- With longer ones no character begins.
-local LONGEST = 8
-
 -- What is no tag stays.
 local function gap(inner)
   local name = inner:match "^/?(%a%w*)"
   return name and (BREAKS[fold(name)] and " " or "")
 end
 
+-- What is no character's number vanishes; none has more than seven digits.
 local function numeric_entity(hex, digits)
-  digits = digits:gsub("^0+", "0")
-  local code = #digits <= LONGEST and tonumber(digits, hex == "" and 10 or 16)
+  digits = digits:gsub("^0+(%x)", "%1")
+  local code = #digits <= 7 and tonumber(digits, hex == "" and 10 or 16)
   local good = code and code <= 0x10FFFF and (code < 0xD800 or code > 0xDFFF)
   return good and utf8.char(code) or ""
-end
-
-local function decode_entities(html)
-  html = html:gsub("&#([xX]?)(%x+);", numeric_entity)
-  return (html:gsub("&(%a+);", ENTITIES))
 end
 
 -- Up to the last end: behind it the pattern would look for one from each beginning.
@@ -40,6 +33,7 @@ end
 -- @return string  one line, without control characters
 return function(html)
   local shown = remove_comments(html):gsub("<([^<>]*)>", gap)
-  shown = text.clean(decode_entities(shown)):gsub("\xC2\xA0", " ")
+  shown = shown:gsub("&#([xX]?)(%x+);", numeric_entity):gsub("&(%a+);", ENTITIES)
+  shown = text.clean(shown):gsub("\xC2\xA0", " ")
   return (shown:gsub(" +", " "):gsub("^ ", ""):gsub(" $", ""))
 end

@@ -33,7 +33,6 @@ local function hand_out(self)
 end
 
 --- Takes a slot, unless the job has one. Whether time has passed meanwhile.
----@return boolean
 function batch:enter(job)
   if not job.has_slot then
     local line = job.is_first and self.urgent or self.patient
@@ -48,8 +47,7 @@ function batch:enter(job)
   return true
 end
 
---- Gives it back. A job whose first try is over keeps no other waiting.
----@param has_tried boolean
+--- Gives it back. A job that `has_tried`, for the first time, keeps no other waiting.
 function batch:leave(job, has_tried)
   if job.has_slot then
     self.free, job.has_slot = self.free + 1, false
@@ -74,14 +72,11 @@ end
 -- ---- errors that concern all ----
 
 --- After a credential was refused once, no other job tries to log in with it.
----@return cpp.error|nil
 function batch:refusal(job)
   return self.refusals[job.calls.token or self]
 end
 
---- Takes note of an error.
----@param err cpp.error|table
----@param now number
+--- Takes note of an error that was met now.
 function batch:heed(job, err, now)
   if err.status == 429 then
     local seconds = pace.asked_seconds(err) or job.options.interval
@@ -129,11 +124,9 @@ function batch:__close()
   end
 end
 
---- Follows all jobs to their ends, in a task. What a callback raises ends all and is
---- raised again, a string with its traceback, and so does closing the coroutine that
---- called.
----@param jobs table[]  from run.new
----@param own table  from options.split
+--- Follows all jobs, from run.new, to their ends, in a task; `own` is from options.split.
+--- What a callback raises ends all and is raised again, a string with its traceback, and
+--- closing the coroutine that called ends all too.
 ---@return cpp.workflow.result[]
 function batch.follow(jobs, own)
   local self <close> = setmetatable({ free = own.concurrency, untried = #jobs,
