@@ -73,7 +73,8 @@ describe("cloudpartner cancel", function()
   it("says that no cancel was sent where nothing could be", function()
     local result = run "cancel contoso vm --endpoint http://127.0.0.1:9 --deadline 0.1"
     assert.equal(1, result.status)
-    assert.matches("contoso/vm: no cancel was sent\n[^\n]*: to try again:\n"
+    assert.matches("contoso/vm: no cancel was sent\n%S+ cloudpartner: are host and port "
+      .. "right[^\n]*\n[^\n]*: to try again:\n"
       .. "cloudpartner cancel %-%-endpoint http://127.0.0.1:9 contoso/vm\n$", result.err)
   end)
 

@@ -52,6 +52,12 @@ describe("cloudpartner wait", function()
     assert.matches("\n2 operations: %a+ 1, %a+ 1\n$", result.out)
   end)
 
+  it("says nothing of a cancel where a wait failed", function()
+    local result = run("wait contoso/vm/nobody-s contoso/vm/nothing" .. QUICK)
+    assert.equal(1, result.status)
+    assert.equal("2 operations: not made sure of 2\n", result.out)
+  end)
+
   it("prints JSON", function()
     offer("wait-json", { publish_seconds = 4e6, id = RAN })
     local location = location_of "wait-json"

@@ -224,9 +224,11 @@ local HINTS = {
   end,
 }
 
---- What to do about an error, where the command knows more than the service says.
+--- What to do about an error, or about what caused it, where the command knows more than
+--- the service says.
 function tell.hint(err, subject)
   local hint = HINTS[err.code] or HINTS[err.status]
+    or err.cause and tell.hint(err.cause, subject)
   return type(hint) == "function" and hint(err, subject) or hint
 end
 

@@ -97,7 +97,7 @@ local function wait_for(self, subject)
     err = self:fail(subject, err)
   end
   return { status = wait.status(operation, err, given.wanted),
-    word = operation and tell.state(operation) or tell.word { err = err },
+    word = operation and tell.state(operation) or tell.word { err = { code = err.code } },
     next = err and tell.LEADS_ON[err.code] and tell.next_of_wait(subject) or nil }
 end
 
