@@ -1,4 +1,5 @@
 -- The rock as users get it.
+local harness = require "spec.support.harness"
 local rockspec_file = "cloud-partner-portal-dev-1.rockspec"
 local version = require "cpp"._VERSION
 local library = "lua_modules/lib/lua/5.4/cpp.so"
@@ -264,6 +265,53 @@ END
       'luarocks --lua-version 5.1 make --tree "$folder" ' .. rockspec_file)
     assert.is_false(ok)
     assert.matches("Could not satisfy dependency lua >= 5%.4", output)
+  end)
+end)
+
+-- As Python's ctypes loads it by itself. LOAD stands for the line that does so.
+describe("a host whose liblua is its own alone", function()
+  local HOST = [[
+cat >"$folder/host.py" <<'END'
+import ctypes, sys
+lua = LOAD
+lua.luaL_newstate.restype = ctypes.c_void_p
+lua.lua_tolstring.restype = ctypes.c_char_p
+state = ctypes.c_void_p(lua.luaL_newstate())
+lua.luaL_openlibs(state)
+failed = (lua.luaL_loadstring(state, sys.argv[1].encode())
+          or lua.lua_pcallk(state, 0, 1, 0, ctypes.c_void_p(0), None))
+print(lua.lua_tolstring(state, -1, None).decode())
+sys.exit(failed)
+END
+python3 "$folder/host.py" ']]
+  local LOCAL = 'ctypes.CDLL("liblua5.4.so.0")'
+
+  if not shell("python3 -c 'import ctypes\n" .. LOCAL .. "'") then
+    pending "needs python3 and liblua5.4.so.0"
+    return
+  end
+
+  -- Runs a script in it: whether it went well, and what it returned.
+  local function run(load, script)
+    return in_folder(("export LUA_PATH_5_4='%s' LUA_CPATH_5_4='lua_modules/lib/lua/5.4/?.so;%s'\n")
+      :format(package.path, package.cpath) .. HOST:gsub("LOAD", load) .. script .. "'")
+  end
+
+  it("is told which of Lua's symbols is missing", function()
+    local ok, output = run(LOCAL, "require [[cpp]]")
+    assert.is_false(ok)
+    assert.matches("undefined symbol: luaL?_", output)
+  end)
+
+  it("makes calls where it has loaded it for all, as docs/embedding.md says", function()
+    local here = harness.start()
+    finally(function() here:close() end)
+    local file <close> = assert(io.open "docs/embedding.md")
+    local load = assert(file:read "a":match "`(ctypes%.CDLL%(.-%))`")
+    local ok, output = run(load, ([[
+      local client <close> = require [=[cpp]=].client { endpoint = %q, token = %q }
+      return assert(client:poll(%q)).state]]):format(here.endpoint, here.token, here.location))
+    assert.same({ true, "canceled\n" }, { ok, output })
   end)
 end)
 
