@@ -93,11 +93,21 @@ static const struct {
     [HEADER_CONTENT_ENCODING] = NAME("content-encoding"),
     [HEADER_TRANSFER_ENCODING] = NAME("transfer-encoding")};
 
+/* Whether bytes are a name, given in lower case; only ASCII has another. */
+static bool is_name(const char *bytes, const char *name, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    bool upper = bytes[i] >= 'A' && bytes[i] <= 'Z';
+    if ((upper ? bytes[i] - 'A' + 'a' : bytes[i]) != name[i])
+      return false;
+  }
+  return true;
+}
+
 /* The status of a status line such as "HTTP/1.1 202 Accepted", else 0. */
 static int status_of(const char *line, size_t size) {
   const char *digits = memchr(line, ' ', size);
   int status = 0;
-  if (size < 12 || !curl_strnequal(line, "HTTP/", 5) || !digits ||
+  if (size < 12 || !is_name(line, "http/", 5) || !digits ||
       line + size - digits < 5 || !strchr(" \r\n", digits[4]))
     return 0;
   for (int i = 1; i <= 3; i++) {
@@ -148,10 +158,14 @@ static bool is_bad_length(const struct answer *a, const char *text,
          (first && (strlen(first) != size || memcmp(first, text, size) != 0));
 }
 
+static bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static const char *trim(const char *text, size_t *size) {
   while (*size && (*text == ' ' || *text == '\t'))
     text++, --*size;
-  while (*size && strchr(" \t\r\n", text[*size - 1]))
+  while (*size && is_space(text[*size - 1]))
     --*size;
   return text;
 }
@@ -193,7 +207,7 @@ static bool keep_line(struct answer *a, const char *line, size_t size) {
   length = (size_t)(colon - line);
   for (int i = 0; i < HEADER_COUNT; i++)
     if (length == header_names[i].length &&
-        curl_strnequal(line, header_names[i].text, length))
+        is_name(line, header_names[i].text, length))
       return keep_value(a, (enum header)i, colon + 1, size - length - 1);
   return true;
 }

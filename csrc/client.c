@@ -82,7 +82,9 @@ void client_set_rejected(lua_State *L, int index, const char *token) {
  * so is what that function asks for; 0: none does. Returns what was so before.
  */
 double client_set_asking(lua_State *L, int index, double deadline) {
+  struct client *c = lua_touserdata(L, index);
   double before;
+  c->asks = true;
   lua_getiuservalue(L, index, ASKING);
   lua_pushthread(L);
   lua_rawget(L, -2);
@@ -101,7 +103,10 @@ double client_set_asking(lua_State *L, int index, double deadline) {
 /* Seconds for what is asked on this coroutine, of `timeout`: no more than is
  * left of the call whose token function asks. In whole milliseconds. */
 double client_time(lua_State *L, int index, double timeout) {
+  const struct client *c = lua_touserdata(L, index);
   double left = HUGE_VAL;
+  if (!c->asks)
+    return timeout;
   lua_getiuservalue(L, index, ASKING);
   lua_pushthread(L);
   if (lua_rawget(L, -2) == LUA_TNUMBER)

@@ -470,6 +470,7 @@ struct client {
   bool exposed;            /* somebody outside may sleep on the descriptor */
   int calls;               /* calls and sleeps that have not returned */
   int most_calls;          /* as many of them as there ever were */
+  bool asks;               /* a call has asked a token function */
   double hooked;           /* when Lua's hooks last had their chance */
   double curl_deadline;    /* when libcurl wants to be called */
   double request_deadline; /* no request in flight ends before */

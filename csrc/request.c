@@ -22,24 +22,33 @@ struct request *request_of(lua_State *L) {
   return lua_touserdata(L, SLOT_REQUEST);
 }
 
-/* __gc: the coroutine of the call is garbage. Idempotent, never raises. */
-static int request_collect(lua_State *L) {
-  struct request *r = luaL_checkudata(L, 1, TYPE);
+/* Idempotent, never raises. */
+static void take_down(struct request *r) {
   struct client *c = r->client;
   if (c && !engine_is_foreign(c))
     engine_leave(c, r);
   r->client = NULL;
+}
+
+/* __gc: the coroutine of the call is garbage. */
+static int request_collect(lua_State *L) {
+  take_down(luaL_checkudata(L, 1, TYPE));
   return 0;
 }
 
-/* __close: the same, on the coroutine of the call. */
+/* __close: the same, on the coroutine of the call. One that nobody has seen
+ * needs no finalizer after it, nor anything else of its type. */
 static int request_close(lua_State *L) {
   struct request *r = luaL_checkudata(L, 1, TYPE);
-  request_collect(L);
+  take_down(r);
   if (r->asking) { /* its token function raised, or was closed */
     lua_getiuservalue(L, 1, 1);
     client_set_asking(L, lua_gettop(L), r->asked);
     r->asking = false;
+  }
+  if (!r->handed) {
+    lua_pushnil(L);
+    lua_setmetatable(L, 1);
   }
   return 0;
 }
@@ -146,7 +155,7 @@ static int finish(lua_State *L) {
   engine_collect(r->client, r);
   lua_settop(L, SLOT_TOP);
   r->failed = !response_build(L, r);
-  if (!exchange_settings(L)->trace || !r->launched)
+  if (!r->settings->trace || !r->launched)
     return deliver(L);
   settings_push(L, SLOT_SETTINGS, "trace");
   trace_push_event(L, r);
@@ -311,7 +320,7 @@ static enum verdict point_to_origin(struct transfer *t, const char *origin,
 
 static int dry_run(lua_State *L) {
   struct request *r = request_of(L);
-  if (!transfer_compose(r, exchange_settings(L), "***"))
+  if (!transfer_compose(r, r->settings, "***"))
     return request_refuse_memory(L);
   trace_fill_dry_run(L, r);
   return deliver(L);
@@ -331,7 +340,7 @@ int request_go(lua_State *L, const char *origin, size_t size) {
   enum verdict verdict = point_to_origin(r->transfer, origin, size);
   if (verdict != VERDICT_OK)
     return request_refuse_location(L, verdict);
-  if (exchange_settings(L)->dry_run)
+  if (r->settings->dry_run)
     return dry_run(L);
   return exchange_brings_token(r) ? launch(L, NULL) : ask_token(L);
 }
@@ -339,8 +348,9 @@ int request_go(lua_State *L, const char *origin, size_t size) {
 /* Sends the call to a location, absolute or relative to the endpoint, under the
  * origin rule. */
 int request_follow(lua_State *L, const char *location) {
-  const struct settings *s = exchange_settings(L);
-  struct buffer *url = &request_of(L)->transfer->text;
+  const struct request *r = request_of(L);
+  const struct settings *s = r->settings;
+  struct buffer *url = &r->transfer->text;
   enum verdict verdict =
       location_aim(location, s->endpoint, s->endpoint, s->api_version, url);
   if (verdict == VERDICT_OK)

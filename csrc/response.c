@@ -10,11 +10,11 @@
 
 /* ---- what every operation says of its exchange ---- */
 
-static void set_exchange(lua_State *L, const struct transfer *t) {
+static void set_exchange(lua_State *L, const struct transfer *t, bool changed) {
   table_set_integer(L, SLOT_TABLE, "http_status", t->answer.status);
   exchange_set_ids(L, SLOT_TABLE, t);
   exchange_set_pause(L, SLOT_TABLE, t);
-  table_set_boolean(L, SLOT_TABLE, "changed", true);
+  table_set_boolean(L, SLOT_TABLE, "changed", changed);
   operation_set_type(L, SLOT_TABLE);
 }
 
@@ -112,7 +112,7 @@ static bool build_cancel(lua_State *L, struct request *r) {
     lua_pop(L, 1);
   }
   lua_setfield(L, SLOT_TABLE, "body");
-  set_exchange(L, t);
+  set_exchange(L, t, true);
   exchange_set_location(L, r);
   set_names(L);
   exchange_set_offer(L, SLOT_TABLE);
@@ -127,13 +127,12 @@ static bool is_unchanged(lua_State *L, const struct answer *a) {
     return false;
   table_get(L, SLOT_FIRST, "http_status");
   table_get(L, SLOT_FIRST, "body");
-  table_get(L, SLOT_FIRST, "location");
   table_get(L, SLOT_TABLE, "location");
-  same = lua_isinteger(L, -4) && lua_tointeger(L, -4) == a->status &&
-         lua_type(L, -3) == LUA_TSTRING &&
-         buffer_equals(&a->body, lua_tostring(L, -3), lua_rawlen(L, -3)) &&
-         lua_rawequal(L, -2, -1);
-  lua_pop(L, 4);
+  same = lua_isinteger(L, -3) && lua_tointeger(L, -3) == a->status &&
+         lua_type(L, -2) == LUA_TSTRING &&
+         buffer_equals(&a->body, lua_tostring(L, -2), lua_rawlen(L, -2)) &&
+         lua_rawequal(L, SLOT_SECOND, -1);
+  lua_pop(L, 3);
   return same;
 }
 
@@ -146,8 +145,7 @@ static bool build_unchanged(lua_State *L, struct request *r) {
     return false;
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
     table_copy(L, SLOT_FIRST, SLOT_TABLE, kept[i]);
-  set_exchange(L, r->transfer);
-  table_set_boolean(L, SLOT_TABLE, "changed", false);
+  set_exchange(L, r->transfer, false);
   if (r->transfer->answer.status == 202)
     operation_set_state(L, SLOT_TABLE,
                         RUNNING); /* after the cancel's own 202 */
@@ -175,10 +173,10 @@ static void set_known_names(lua_State *L) {
 }
 
 /* Fills the table from an answer whose tree, or nil, is on top. */
-static void build_decoded(lua_State *L, struct request *r) {
+static void build_decoded(lua_State *L, struct request *r, bool changed) {
   int status = r->transfer->answer.status;
   set_known_names(L);
-  set_exchange(L, r->transfer);
+  set_exchange(L, r->transfer, changed);
   operation_set_state(L, SLOT_TABLE, status == 204 ? SUCCEEDED : UNKNOWN);
   if (!lua_isnil(L, -1)) {
     operation_remember(L, SLOT_TABLE);
@@ -207,8 +205,7 @@ static bool build_poll(lua_State *L, struct request *r) {
       return fail_json(L, r);
     lua_pushnil(L);
   }
-  build_decoded(L, r);
-  table_set_boolean(L, SLOT_TABLE, "changed", !same);
+  build_decoded(L, r, !same);
   lua_settop(L, SLOT_TOP + 1);
   lua_setfield(L, SLOT_TABLE, "body");
   return true;
@@ -222,7 +219,7 @@ static bool build_status(lua_State *L, struct request *r) {
   text_push_bytes(L, &a->body);
   if (!json_decode(L, SLOT_TOP + 1))
     return fail_json(L, r);
-  set_exchange(L, r->transfer);
+  set_exchange(L, r->transfer, true);
   exchange_set_offer(L, SLOT_TABLE);
   operation_set_state(L, SLOT_TABLE, UNKNOWN);
   operation_remember(L, SLOT_TABLE);

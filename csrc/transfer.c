@@ -259,8 +259,9 @@ struct curl_slist *transfer_headers(const struct transfer *t) {
 
 /* ---- headers, method, body ---- */
 
+/* Adds the line of a name, with ": ", and a value. */
 static bool add_line(struct transfer *t, const char *name, const char *value) {
-  return buffer_add(&t->lines, name) && buffer_add(&t->lines, ": ") &&
+  return buffer_add(&t->lines, name) &&
          buffer_append(&t->lines, value, strlen(value) + 1);
 }
 
@@ -296,7 +297,7 @@ static bool add_id(struct client *c, struct transfer *t,
     write_uuid(c, uuid);
     id = uuid;
   }
-  if (!add_line(t, "x-ms-client-request-id", id))
+  if (!add_line(t, "x-ms-client-request-id: ", id))
     return false;
   t->id = t->lines.length - strlen(id) - 1;
   return true;
@@ -311,15 +312,18 @@ static bool add_token(struct transfer *t, const char *token) {
   return buffer_append(&t->lines, token, strlen(token) + 1);
 }
 
-/* libcurl would write the same line, anew for each request. A dry run is a
- * command line whose reader expects plain text. */
-static bool add_encoding(struct transfer *t, const struct settings *s) {
-  return s->dry_run || add_line(t, "Accept-Encoding", "gzip");
+/* libcurl would write the second line too, anew for each request. A dry run is
+ * a command line whose reader expects plain text. */
+static bool add_accept(struct transfer *t, const struct settings *s) {
+  static const char lines[] = "Accept: application/json\0"
+                              "Accept-Encoding: gzip";
+  return buffer_append(&t->lines, lines,
+                       s->dry_run ? strlen(lines) + 1 : sizeof lines);
 }
 
 /* libcurl would let a body of a megabyte wait for a 100 Continue. */
 static bool add_expect(struct transfer *t) {
-  return t->body.length < LONG_BODY || add_line(t, "Expect", "");
+  return t->body.length < LONG_BODY || add_line(t, "Expect: ", "");
 }
 
 /* libcurl's list is not const; it is only read. */
@@ -366,11 +370,10 @@ bool transfer_compose(struct request *r, const struct settings *s,
   t->token = t->id = t->received = 0;
   answer_reset(&t->answer, post, s->max_body);
   return add_token(t, token) && add_id(r->client, t, s) &&
-         add_line(t, "User-Agent", s->user_agent) &&
-         add_line(t, "Accept", "application/json") && add_encoding(t, s) &&
-         (!post || add_line(t, "Content-Type", type)) && add_expect(t) &&
+         add_line(t, "User-Agent: ", s->user_agent) && add_accept(t, s) &&
+         (!post || add_line(t, "Content-Type: ", type)) && add_expect(t) &&
          (!s->if_match || r->purpose != TO_CANCEL ||
-          add_line(t, "If-Match", s->if_match)) &&
+          add_line(t, "If-Match: ", s->if_match)) &&
          link_lines(t, s);
 }
 
