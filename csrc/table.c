@@ -5,6 +5,8 @@
  */
 #include "cpp.h"
 
+#include <string.h>
+
 /* Pushes the raw field of a table and returns its type. */
 int table_get(lua_State *L, int table, const char *name) {
   table = lua_absindex(L, table);
@@ -19,9 +21,11 @@ const char *table_text(lua_State *L, int table, const char *name) {
                                                     : NULL;
 }
 
+/* A text of ever other bytes, as an id is, must not take the place of a name in
+ * Lua's cache of C strings: lua_pushstring would have it do so. */
 void table_set_string(lua_State *L, int table, const char *name,
                       const char *text) {
-  lua_pushstring(L, text);
+  lua_pushlstring(L, text, strlen(text));
   lua_setfield(L, table, name);
 }
 
