@@ -1,6 +1,6 @@
 describe("spec/run.lua", function()
   it("tests the Lua files of the tree, not those that a build installed", function()
-    for _, name in ipairs { "cpp.task", "cpp.cli", "cpp.workflow", "cpp.emulator" } do
+    for _, name in ipairs { "cpp.task", "cpp.cli.main", "cpp.workflow", "cpp.emulator" } do
       assert.matches("^%./lua/cpp/", package.searchpath(name, package.path))
     end
   end)
