@@ -46,12 +46,6 @@ Exit statuses of all commands:
    0  as wanted     1  anything else     2  wrong usage
    129, 130, 143    ended by SIGHUP, Ctrl-C, SIGTERM]]
 
-local HELP = {
-  name = "help",
-  summary = "Explain a command.",
-  description = "Explains a command, as `--help` behind it does.",
-}
-
 local WIDTH = 80
 
 -- argparse would end the process, with the status 1.
@@ -72,7 +66,8 @@ local function new_parser()
   for _, name in ipairs(VERBS) do
     require("cpp.cli." .. name).define(parser)
   end
-  parser:command(HELP):argument("command", "The command to explain.")
+  parser:command("help", "Explains a command, as `--help` behind it does.")
+    :summary "Explain a command.":argument("command", "The command to explain.")
     :argname "<command>":args "?":choices { "help", table.unpack(VERBS) }
     :action(function(_, _, name) parser:parse { name or "--help", "--help" } end)
   return parser

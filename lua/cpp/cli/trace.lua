@@ -99,10 +99,14 @@ local QUIET = 300
 function trace.listener(clock)
   local seen_at, heard = {}, false
   return function(event)
-    local failure, now = trace.trouble(event), clock()
-    local word = failure and (failure.status or failure.code) or ""
+    heard = heard or is_answer(event)
+    local failure = trace.trouble(event)
+    if not failure then
+      return nil, heard
+    end
+    local word, now = failure.status or failure.code, clock()
     local quiet = now - (seen_at[word] or -math.huge)
-    seen_at[word], heard = now, heard or is_answer(event)
+    seen_at[word] = now
     return quiet >= QUIET and failure or nil, heard
   end
 end
