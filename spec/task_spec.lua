@@ -158,6 +158,49 @@ describe("task.run", function()
     assert.not_matches("first", message)
   end)
 
+  -- What tasks do as they are closed, a hundred so that a table of them has to grow.
+  local function close_hundred(at_close)
+    local one, closed, refused = client(), 0, 0
+    local function cleanup()
+      closed = closed + 1
+      local good, message = pcall(at_close, one)
+      if not good then
+        assert.matches("the run has ended: it starts no task", message)
+        refused = refused + 1
+      end
+    end
+    assert.is_false(pcall(task.run, one, function()
+      for _ = 1, 100 do
+        task.spawn(function()
+          local _ <close> = setmetatable({}, { __close = cleanup })
+          task.sleep(100)
+        end)
+      end
+      task.sleep(1)
+      error "broken"
+    end))
+    return closed, refused
+  end
+
+  it("closes all its tasks, though each would start others as it is closed", function()
+    for name, start in pairs {
+      spawn = function() task.spawn(print) end,
+      map = function() task.map({ 1, 2 }, print) end,
+    } do
+      assert.same({ name, 100, 100 }, { name, close_hundred(start) })
+    end
+  end)
+
+  it("lets a task that is closed cancel offers, in a run of their own", function()
+    local targets, ended = { { "contoso", "vm" } }, 0
+    assert.same({ 100, 0 }, { close_hundred(function(one)
+      assert.is_false(task.running())
+      local result = workflow.cancel_all(one, targets, { deadline = 1 })[1]
+      ended = ended + (result.outcome and 0 or 1)
+    end) })
+    assert.equal(100, ended)
+  end)
+
   it("raises an error that is no string unchanged", function()
     local reason = { "reason" }
     local _, got = pcall(task.run, client(), function() error(reason) end)
@@ -539,6 +582,27 @@ describe("on the real client", function()
     assert.equal(foreign, one:wait())
     pcall(task.run, one, error)
     assert.equal(foreign, one:wait())
+  end)
+
+  it("leaves the client free where Ctrl-C strikes before the first task", function()
+    local function foreign() end
+    local one <close> = new_client { wait = foreign }
+    local has_begun, strikes = false, 0
+    repeat
+      local count = strikes + 1
+      pcall(function()
+        debug.sethook(function()
+          debug.sethook()
+          strikes = count
+          error "interrupted!"
+        end, "", count)
+        task.run(one, function() has_begun = true end)
+      end)
+      debug.sethook()
+      assert.equal(foreign, one:wait())
+    until has_begun or strikes < count
+    assert.equal(1, task.run(one, function() return 1 end))
+    assert.is_true(strikes > 10)
   end)
 
   it("idles through a foreign wait function", function()

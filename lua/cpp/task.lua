@@ -86,7 +86,7 @@ end
 ---@return boolean
 function task.running(client)
   local run = Run.of[coroutine.running()]
-  return run ~= nil and (client == nil or run.client == client)
+  return run ~= nil and not run.over and (client == nil or run.client == client)
 end
 
 --- Suspends the running task until somebody calls `task.wake` with it: for

@@ -22,8 +22,11 @@ local run_of = Run.of
 
 -- ---- tasks ----
 
---- Starts a task: its first turn is to come.
+--- Starts a task: its first turn is to come. None starts while the run closes its tasks.
 function Run:launch(fn, ...)
+  if self.over then
+    error("the run has ended: it starts no task", 3)
+  end
   local args = table.pack(...)
   local thread = coroutine.create(function()
     return fn(table.unpack(args, 1, args.n))
@@ -222,24 +225,25 @@ end
 
 -- ---- the run ----
 
---- Takes the client over until the run is closed.
+--- A run that is to be closed. It has taken nothing over yet: Ctrl-C may strike here.
 function Run.new(client)
-  local self = setmetatable({
+  local engine = client.wait ~= nil
+  local previous = engine and client:wait() or nil
+  return setmetatable({
     client = client, tasks = {}, count = 0, ready = queue.new(), timers = timers.new(),
     requests = setmetatable({}, { __mode = "k" }), driving = {},
-    engine = client.wait ~= nil, results = { n = 0 },
+    engine = engine, previous = previous, blind = previous and not client:pollfd(),
+    results = { n = 0 },
   }, Run)
-  if self.engine then
-    self.blind = client:wait() and not client:pollfd()
-    self.previous = client:wait(wait_function(self))
-  end
-  Run.on[client] = self
-  return self
 end
 
---- Starts the main task and gives every one its turns until all have ended or one has
--- failed. What the main task returns.
+--- Takes the client over until the run is closed, starts the main task and gives every
+-- one its turns until all have ended or one has failed. What the main task returns.
 function Run:follow(fn, ...)
+  Run.on[self.client] = self
+  if self.engine then
+    self.client:wait(wait_function(self))
+  end
   self.main = self:launch(fn, ...)
   go_on_while(self, function()
     return self.count > 0
