@@ -31,6 +31,7 @@ end
 local function new_wait(client, subject, opts)
   check_type("client", client, "table", "userdata")
   check_type("operation or location", subject, "string", "table")
+  options.rehearse(client, "poll", subject, { dry_run = true })
   return exchange.begin({ target = subject }, client,
     options.split(options.WAIT, opts, client))
 end

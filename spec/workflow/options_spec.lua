@@ -64,6 +64,14 @@ describe("a workflow's option or name that its calls do not take", function()
     end
   end
 
+  it("is raised by wait where its location is empty", function()
+    local good, message = pcall(function()
+      return (workflow.wait(client, ""))
+    end)
+    assert.is_false(good)
+    assert.matches("^[^\n]*options_spec%.lua:%d+: location is empty$", message)
+  end)
+
   for _, value in ipairs { ".", ".." } do
     it("is raised where no URL can hold the operation " .. value, function()
       for _, name in ipairs { "cancel", "cancel_all, for one offer," } do
