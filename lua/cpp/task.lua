@@ -17,7 +17,7 @@
 
 local Run = require "cpp.task.run"
 local cpp = require "cpp"
-local is_closed = require "cpp.task.closed"
+local is_closed = require "cpp.closed"
 
 local task = {}
 

@@ -119,3 +119,20 @@ describe("an error", function()
       tell.fate { cancel = "unknown" } })
   end)
 end)
+
+describe("what a document says", function()
+  it("is read from any shape of it", function()
+    local CASES = {
+      { nil, false }, { {}, false }, { { 1 }, false }, { { true }, false },
+      { { cancellationRequestState = "CAN_CANCEL" }, true },
+      { { { cancellationRequestState = "can cancel" } }, true },
+      { { cancellationRequestState = "cannotCancel" }, false },
+      { { cancellationRequestState = 1 }, false },
+    }
+    for i, case in ipairs(CASES) do
+      local operation = { state = "running", document = case[1] }
+      assert.same({ i, case[2] }, { i, tell.is_cancelable(operation) })
+      assert.is_nil(tell.kind(operation))
+    end
+  end)
+end)

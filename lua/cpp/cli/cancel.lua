@@ -7,6 +7,7 @@ local system = require "cpp.system"
 local tell = require "cpp.cli.tell"
 local text = require "cpp.text"
 local trace = require "cpp.cli.trace"
+local words = require "cpp.words"
 local workflow = require "cpp.workflow"
 
 local cancel = {}
@@ -260,7 +261,7 @@ end
 
 local function running_in(list)
   for _, item in ipairs(list) do
-    local is_own = (tell.kind(item) or ""):lower():find "^cancel"
+    local is_own = words.is_cancel(words.of(item, "submissionType"))
     if not item.done and item.state ~= "unknown" and not is_own then
       return item
     end

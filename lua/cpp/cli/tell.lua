@@ -4,6 +4,7 @@
 require "cpp" -- has cpp.state
 local claims_of = require "cpp.credential.claims"
 local text = require "cpp.text"
+local words = require "cpp.words"
 
 local tell = {}
 
@@ -12,9 +13,7 @@ local tell = {}
 tell.fold = require "cpp.state"
 
 local function field(operation, name)
-  local document = operation.document
-  local object = type(document) == "table" and (document[1] or document) or {}
-  local value = text.clean(object[name])
+  local value = text.clean(words.document(operation)[name])
   return value ~= "" and value or nil
 end
 
@@ -30,8 +29,7 @@ end
 
 --- Whether the service says that a cancel could still be sent.
 function tell.is_cancelable(operation)
-  local word = field(operation, "cancellationRequestState") or ""
-  return word:gsub("[ _-]", ""):lower() == "cancancel"
+  return words.of(operation, "cancellationRequestState") == "cancancel"
 end
 
 --- The steps of an operation, in order; `status` is the service's word.
@@ -300,10 +298,10 @@ end
 
 -- With what says which service it is, and how it was to be asked.
 local function line_of(sort, given, targets)
-  local words = { "cloudpartner", sort }
+  local parts = { "cloudpartner", sort }
   local function add(option, value)
-    words[#words + 1] = value and option or nil
-    words[#words + 1] = type(value) == "string" and text.quote_word(value) or nil
+    parts[#parts + 1] = value and option or nil
+    parts[#parts + 1] = type(value) == "string" and text.quote_word(value) or nil
   end
   if sort == "wait" then
     add("--for", given.command == "cancel" and "canceled" or given.wanted)
@@ -315,9 +313,9 @@ local function line_of(sort, given, targets)
   local lag = sort ~= "operations" and given.list_lag
   add("--list-lag", lag and ("%g"):format(lag):gsub(",", "."))
   for _, target in ipairs(targets) do
-    words[#words + 1] = text.quote_word(text.clean(target))
+    parts[#parts + 1] = text.quote_word(text.clean(target))
   end
-  return table.concat(words, " ")
+  return table.concat(parts, " ")
 end
 
 local function intro_of(group)

@@ -6,7 +6,7 @@
 
 local cpp = require "cpp"
 local fault = require "cpp.credential.fault"
-local is_closed = require "cpp.task.closed"
+local is_closed = require "cpp.closed"
 local life_of = require "cpp.credential.life"
 local task = require "cpp.task"
 

@@ -1,7 +1,7 @@
 --- One run of tasks on one client: who is ready, who waits for what, and how time
 -- passes meanwhile.
 
-local is_closed = require "cpp.task.closed"
+local is_closed = require "cpp.closed"
 local queue = require "cpp.task.queue"
 local timers = require "cpp.task.timers"
 
@@ -229,12 +229,10 @@ end
 function Run.new(client)
   local engine = client.wait ~= nil
   local previous = engine and client:wait() or nil
-  return setmetatable({
-    client = client, tasks = {}, count = 0, ready = queue.new(), timers = timers.new(),
-    requests = setmetatable({}, { __mode = "k" }), driving = {},
-    engine = engine, previous = previous, blind = previous and not client:pollfd(),
-    results = { n = 0 },
-  }, Run)
+  return setmetatable({ client = client, engine = engine, previous = previous,
+    blind = previous and not client:pollfd(), tasks = {}, count = 0, ready = queue.new(),
+    timers = timers.new(), driving = {}, requests = setmetatable({}, { __mode = "k" }),
+    results = { n = 0 } }, Run)
 end
 
 --- Takes the client over until the run is closed, starts the main task and gives every

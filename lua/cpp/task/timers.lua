@@ -6,8 +6,7 @@ local timers = {}
 timers.__index = timers
 
 function timers.new()
-  return setmetatable({ size = 0, added = 0, times = {}, turns = {}, values = {} },
-    timers)
+  return setmetatable({ size = 0, added = 0, times = {}, turns = {}, values = {} }, timers)
 end
 
 -- What is added comes after all of its time.

@@ -37,7 +37,7 @@
 -- cancel's; `open`: what is not done, { seen =, runs = }.
 
 local fault = require "cpp.workflow.fault"
-local words = require "cpp.workflow.words"
+local words = require "cpp.words"
 
 local evidence = {}
 

@@ -7,7 +7,7 @@
 
 local cpp = require "cpp"
 local fault = require "cpp.workflow.fault"
-local is_closed = require "cpp.task.closed"
+local is_closed = require "cpp.closed"
 local options = require "cpp.workflow.options"
 local pace = require "cpp.workflow.pace"
 local Run = require "cpp.task.run"

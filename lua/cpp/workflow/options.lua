@@ -29,13 +29,8 @@ local ID = { "string", "an operation's id",
   function(value) return value ~= "" and not value:find "^%.%.?$" end }
 local FUNCTION, BOOLEAN = { "function", "a function" }, { "boolean", "a boolean" }
 
-local PACE = {
-  deadline = { SECONDS, 3600 },
-  interval = { POSITIVE, 5 },
-  max_interval = { POSITIVE, 60 },
-  list_lag = { SECONDS, 120 },
-  on_change = { FUNCTION },
-}
+local PACE = { deadline = { SECONDS, 3600 }, interval = { POSITIVE, 5 },
+  max_interval = { POSITIVE, 60 }, list_lag = { SECONDS, 120 }, on_change = { FUNCTION } }
 
 -- What each workflow knows: name -> { what it takes, default }.
 options.WAIT = options.merge(PACE, { through_review = { BOOLEAN, false } })

@@ -1,7 +1,7 @@
 --- The error messages of an operation as plain text; the service writes HTML.
 
 local plain = require "cpp.html"
-local words = require "cpp.workflow.words"
+local words = require "cpp.words"
 
 local function text_of(message)
   if type(message) == "table" then

@@ -15,7 +15,7 @@
 
 local pace = require "cpp.workflow.pace"
 local targets = require "cpp.workflow.targets"
-local words = require "cpp.workflow.words"
+local words = require "cpp.words"
 
 local verdict = {}
 
@@ -64,8 +64,7 @@ local function hits(e)
     if is_certainly_hit(e, seen) then
       local is_better = not leader or (leader.over and (not seen.over or seen == named(e)))
       leader = is_better and seen or leader
-    elseif kind(seen) ~= "own" and not seen.ended_before
-      and not is_ruled_out(e, seen) then
+    elseif kind(seen) ~= "own" and not seen.ended_before and not is_ruled_out(e, seen) then
       table.insert(maybe, seen)
     end
   end
