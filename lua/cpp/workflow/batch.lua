@@ -14,8 +14,6 @@ local task = require "cpp.task"
 local batch = {}
 batch.__index = batch
 
--- ---- slots ----
-
 -- Every first try comes before any slot goes to waiting.
 local function next_job(self)
   return self.free > 0 and (self.urgent:pop()
@@ -69,8 +67,6 @@ function batch:call_back(job, callback, ...)
   end
 end
 
--- ---- errors that concern all ----
-
 --- After a credential was refused once, no other job tries to log in with it.
 function batch:refusal(job)
   return self.refusals[job.calls.token or self]
@@ -85,8 +81,6 @@ function batch:heed(job, err, now)
     self.refusals[job.calls.token or self] = err
   end
 end
-
--- ---- tasks ----
 
 local function work(self, i, job)
   local result, err = run.follow(job)

@@ -32,8 +32,6 @@ function exchange.begin(self, client, own, calls)
   return self
 end
 
--- ---- options of a call ----
-
 -- An event tells which exchange of its kind it was, and how long and why the workflow
 -- waited before it.
 local function traced(self, method)
@@ -66,8 +64,6 @@ local function call_options(self, method, start_by)
     timeout = is_short and math.max(left, LEAST_TIMEOUT) or nil,
     trace = self.trace and traced(self, method) })
 end
-
--- ---- exchanges ----
 
 local function call(self, method, what, start_by)
   local client = self.client
@@ -112,8 +108,6 @@ function exchange.ask(self, method, what, start_by)
   end
   return answer, err, asked, answered
 end
-
--- ---- pauses ----
 
 --- Waits for the time of the next look; at `aim` one can decide something at last. True:
 -- the caller, a task, is to park for it, with little else on its stack, for thousands do.

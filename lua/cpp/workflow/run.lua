@@ -20,8 +20,6 @@ function run.new(client, target, own, calls)
   return self
 end
 
--- ---- telling ----
-
 -- A callback may take long: it holds up nobody else.
 local function call_back(self, operation)
   if self.batch then
@@ -58,8 +56,6 @@ local function tell_accepted(self, answer, err)
   operation.offer = operation.offer or self.offer
   call_back(self, operation)
 end
-
--- ---- steps ----
 
 local STEPS = {}
 
