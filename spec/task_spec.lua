@@ -1,3 +1,4 @@
+local child = require "spec.support.child"
 local cpp = require "cpp"
 local emulator = require "cpp.emulator"
 local fake = require "spec.support.fake"
@@ -207,6 +208,22 @@ describe("task.run", function()
     assert.equal(reason, got)
   end)
 
+  it("warns of a failed __close, and not of the error that it raises", function()
+    local output = child.output([[
+      local task = require "cpp.task"
+      local client = { sleep = print, now = function() return 0 end }
+      print(pcall(task.run, client, function() error("raised", 0) end))
+      print(pcall(task.run, client, function()
+        local _ <close> = setmetatable({}, { __close = function() error("closing", 0) end })
+        error("raised", 0)
+      end))]])
+    local warnings = {}
+    for warning in output:gmatch "Lua warning: ([^\n]*)" do
+      table.insert(warnings, warning)
+    end
+    assert.same({ "cpp.task: closing" }, warnings)
+  end)
+
   it("leaves the client free after an error", function()
     local one = client()
     pcall(task.run, one, error, "broken")
@@ -347,6 +364,16 @@ describe("outside of a run", function()
       assert.error_matches(function() task[name]({}, print) end, "in a task of task.run")
     end)
   end
+
+  it("task.wake raises for what is no task", function()
+    for _, value in ipairs { false, coroutine.create(print), "x" } do
+      local good, message = pcall(function()
+        task.wake(value)
+      end)
+      assert.is_false(good)
+      assert.matches("^[^\n]*task_spec%.lua:%d+: task%.wake: a task expected$", message)
+    end
+  end)
 
   it("task.running is false", function()
     local one = client()

@@ -100,11 +100,8 @@ end
 --- one `wake`.
 ---@param thread thread  what coroutine.running() gave in that task
 function task.wake(thread)
-  Run.of[thread]:wake(thread)
-end
-
-local function traceback(message)
-  return type(message) == "string" and debug.traceback(message, 2) or message
+  local run = Run.of[thread] or error("task.wake: a task expected", 2)
+  run:wake(thread)
 end
 
 local Worker = {}
@@ -115,7 +112,7 @@ local function work(map)
   while map.last < #map.list do
     local i = map.last + 1
     map.last, worker.at = i, i
-    local good, value, reason = xpcall(map.fn, traceback, map.list[i], i)
+    local good, value, reason = xpcall(map.fn, Run.traceback, map.list[i], i)
     if not good then
       map.errors[i] = value == nil and "nil" or value
     elseif value == nil then

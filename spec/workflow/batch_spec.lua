@@ -212,5 +212,17 @@ describe("workflow.cancel_all", function()
         end })
       end, "no paper")
     end)
+
+    it("raises what " .. name .. " raises unchanged, where it is no string", function()
+      local service, reason = farm(2, { running = true }), nil
+      local function callback()
+        error(reason)
+      end
+      for _, value in ipairs { 5, false, { "no paper" } } do
+        reason = value
+        assert.same({ false, value }, { pcall(workflow.cancel_all, service.client,
+          targets(2), { [name] = callback }) })
+      end
+    end)
   end
 end)

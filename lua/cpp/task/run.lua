@@ -22,6 +22,11 @@ local run_of = Run.of
 
 -- ---- tasks ----
 
+--- For xpcall: an error with its traceback, where it is a string; else unchanged.
+function Run.traceback(message)
+  return type(message) == "string" and debug.traceback(message, 2) or message
+end
+
 --- Starts a task: its first turn is to come. None starts while the run closes its tasks.
 function Run:launch(fn, ...)
   if self.over then
@@ -64,6 +69,7 @@ local function settle(self, thread, good, ...)
   if not good then
     local text = type(...) == "string" and debug.traceback(thread, (...))
     self.failure = self.failure or { text or (...) }
+    self.tasks[thread] = { (...) }
   elseif status(thread) == "dead" then
     drop(self, thread, ...)
   elseif not is_parked then
@@ -257,9 +263,9 @@ function Run:__close()
   end
   Run.on[self.client] = nil
   self.over = true
-  for thread in pairs(self.tasks) do
+  for thread, died_of in pairs(self.tasks) do
     local good, message = coroutine.close(thread)
-    if not good then -- a __close metamethod failed
+    if not good and (died_of == true or died_of[1] ~= message) then -- a __close failed
       warn("cpp.task: ", tostring(message))
     end
   end

@@ -6,6 +6,7 @@ local pace = require "cpp.workflow.pace"
 local queue = require "cpp.task.queue"
 local run = require "cpp.workflow.run"
 local task = require "cpp.task"
+local traceback = require "cpp.task.run".traceback
 
 -- `free` slots; `untried` jobs, whose first try is not over; the jobs that wait for a slot:
 -- `urgent` for their first try, `patient` the others; `not_before`, until then nobody asks;
@@ -100,7 +101,7 @@ local function start(self, i, job)
   end
   local thread = coroutine.running()
   self.threads[thread] = true
-  local good, message = xpcall(work, debug.traceback, self, i, job)
+  local good, message = xpcall(work, traceback, self, i, job)
   self.threads[thread], self.left = nil, self.left - 1
   if not self.is_over and (self.left == 0 or not good) then
     self.is_over, self.raised = true, not good and { message }
