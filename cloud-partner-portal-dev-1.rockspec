@@ -54,6 +54,7 @@ build = {
         "csrc/origin.c",
         "csrc/poller.c",
         "csrc/process.c",
+        "csrc/proxy.c",
         "csrc/request.c",
         "csrc/response.c",
         "csrc/seat.c",

@@ -44,7 +44,7 @@ void check_string(lua_State *L, const char *name, void *field) {
  * is not part of a message. */
 void check_proxy(lua_State *L, const char *name, void *field) {
   const char *text = check_text(L, name);
-  enum verdict verdict = *text ? origin_check_proxy(text) : VERDICT_OK;
+  enum verdict verdict = *text ? proxy_check(text) : VERDICT_OK;
   if (verdict == VERDICT_NO_MEMORY)
     luaL_error(L, "option '%s': out of memory", name);
   if (verdict != VERDICT_OK)

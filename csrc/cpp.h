@@ -280,8 +280,12 @@ bool origin_is_plain(const char *origin);
 enum verdict origin_check(const char *origin);
 enum verdict origin_parse(const char *text, struct buffer *origin);
 enum verdict origin_set(CURLU *url, const char *origin);
-enum verdict origin_check_proxy(const char *text);
-const char *origin_ambient_proxy(void);
+
+/* ---- proxy.c ------------------------------------------------------------- */
+
+enum verdict proxy_check(const char *text);
+const char *proxy_ambient(void);
+bool proxy_set(CURL *easy, const char *text);
 
 /* ---- location.c ---------------------------------------------------------- */
 

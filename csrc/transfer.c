@@ -106,7 +106,7 @@ static bool set_proxy(struct transfer *t, const struct settings *s,
                       bool plain) {
   if (plain)
     return SET(PROXY, "") && SET(NOPROXY, "");
-  return !s->proxy || (SET(PROXY, s->proxy) && SET(NOPROXY, ""));
+  return !s->proxy || (proxy_set(t->easy, s->proxy) && SET(NOPROXY, ""));
 }
 
 /* That of the environment is read for each exchange, as libcurl itself does. */
@@ -114,8 +114,8 @@ static bool set_ambient_proxy(struct transfer *t, const struct settings *s) {
   const char *proxy;
   if (t->plain || s->proxy)
     return true;
-  proxy = origin_ambient_proxy();
-  return proxy && SET(PROXY, proxy);
+  proxy = proxy_ambient();
+  return proxy && proxy_set(t->easy, proxy);
 }
 
 bool transfer_has_http2(void) {

@@ -119,6 +119,23 @@ return function(world, host)
   add { name = "sleep", run = function(client) return client:sleep(0.001) end,
     expect = assert }
 
+  -- Nothing listens there, and nothing may go past it.
+  if origin:find "^https" then
+    add {
+      name = "proxy",
+      options = { proxy = "http://us%20er:pa%3ass@127.0.0.1:1" },
+      run = function(client)
+        local operation, err = client:poll(path("vm", OPERATION))
+        return operation or err
+      end,
+      expect = function(err)
+        equal(err.kind, "transport", "kind")
+        equal(err.sent, false, "sent")
+      end,
+      again = function(client, location) return client:poll(location, { proxy = "" }) end,
+    }
+  end
+
   -- ---- cancels ----
 
   local function cancel(name, offer, wanted, location, more)
