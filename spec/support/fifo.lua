@@ -11,7 +11,7 @@ function fifo.new()
   local name = os.tmpname()
   os.remove(name)
   assert(os.execute("mkfifo -m 600 " .. name))
-  local writer = assert(io.popen(("echo $$; while :; do echo from-fifo >%s; "
+  local writer = assert(io.popen(("echo $$; trap '' PIPE; while :; do echo from-fifo >%s; "
     .. "echo read; sleep 1; done 2>&1"):format(name)))
   return setmetatable({ name = name, writer = writer, pid = writer:read "n" }, fifo)
 end
