@@ -267,6 +267,57 @@ describe("task.run", function()
     assert.equal(1001.0, portal.time)
   end)
 
+  it("holds no more of tasks that somebody closed than of others", function()
+    local threads = setmetatable({}, { __mode = "k" })
+    task.run(client(), function()
+      for _ = 1, 1000 do
+        local thread
+        task.spawn(function()
+          thread = coroutine.running()
+          task.park()
+        end)
+        task.sleep(1)
+        threads[thread] = true
+        coroutine.close(thread)
+      end
+      collectgarbage()
+      local held = 0
+      for _ in pairs(threads) do
+        held = held + 1
+      end
+      assert.is_true(held < 100)
+    end)
+  end)
+
+  it("closes what a task that failed held, though many others start before the end", function()
+    local closed, one = {}, client()
+    pcall(task.run, one, function()
+      task.spawn(function()
+        local _ <close> = noting(closed, "failed")
+        error "broken"
+      end)
+      string.gsub("x", "x", function()
+        pcall(task.park)
+        for _ = 1, 200 do
+          task.spawn(print)
+        end
+      end)
+    end)
+    assert.same({ "failed" }, closed)
+  end)
+
+  it("returns results though the first function is woken once too often", function()
+    assert.equal(5, task.run(client(), function()
+      local thread = coroutine.running()
+      task.spawn(function()
+        task.wake(thread)
+        task.wake(thread)
+      end)
+      task.park()
+      return 5
+    end))
+  end)
+
   it("closes all its tasks when its own coroutine is closed", function()
     local closed, one = {}, client()
     one.sleep = coroutine.yield -- as inside a foreign loop

@@ -27,10 +27,31 @@ function Run.traceback(message)
   return type(message) == "string" and debug.traceback(message, 2) or message
 end
 
+-- A task has ended. One that was woken once too often may be said to have, again.
+local function drop(self, thread, ...)
+  if self.tasks[thread] and thread == self.main then
+    self.results = table.pack(...)
+  end
+  self.count = self.count - (self.tasks[thread] and 1 or 0)
+  self.tasks[thread] = nil
+end
+
+-- Forgets the tasks that somebody closed, before they are as many as all others.
+local function forget_closed(self)
+  for thread, died_of in pairs(self.tasks) do
+    if died_of == true and status(thread) == "dead" then
+      drop(self, thread)
+    end
+  end
+  self.most = 2 * self.count + 64
+end
+
 --- Starts a task: its first turn is to come. None starts while the run closes its tasks.
 function Run:launch(fn, ...)
   if self.over then
     error("the run has ended: it starts no task", 3)
+  elseif self.count >= self.most then
+    forget_closed(self)
   end
   local args = table.pack(...)
   local thread = coroutine.create(function()
@@ -47,16 +68,6 @@ function Run:wake(thread)
   self.ready:push(thread)
   if self.outside then
     self.client:wake()
-  end
-end
-
--- A task has ended.
-local function drop(self, thread, ...)
-  if self.tasks[thread] then
-    self.tasks[thread], self.count = nil, self.count - 1
-  end
-  if thread == self.main then
-    self.results = table.pack(...)
   end
 end
 
@@ -113,13 +124,11 @@ end
 
 -- Nothing is ready, no timer runs and no answer is to come: what is left are tasks
 -- that somebody closed, or the run is stuck.
-local function forget_closed(self)
-  for thread in pairs(self.tasks) do
-    if status(thread) ~= "dead" then
-      error("every task is parked and none is left to wake them", 0)
-    end
+local function check_stuck(self)
+  forget_closed(self)
+  if self.count > 0 then
+    error("every task is parked and none is left to wake them", 0)
   end
-  self.tasks, self.count = {}, 0
 end
 
 local function let_time_pass(self, seconds)
@@ -158,7 +167,7 @@ end
 local function idle(self)
   local client, seconds = self.client, time_left(self)
   if not seconds and not (self.engine and client:timeout()) then
-    return forget_closed(self)
+    return check_stuck(self)
   end
   let_time_pass(self, is_closed(client) and 0 or seconds)
   if self.engine then
@@ -236,9 +245,9 @@ function Run.new(client)
   local engine = client.wait ~= nil
   local previous = engine and client:wait() or nil
   return setmetatable({ client = client, engine = engine, previous = previous,
-    blind = previous and not client:pollfd(), tasks = {}, count = 0, ready = queue.new(),
-    timers = timers.new(), driving = {}, requests = setmetatable({}, { __mode = "k" }),
-    results = { n = 0 } }, Run)
+    blind = previous and not client:pollfd(), tasks = {}, count = 0, most = 64,
+    ready = queue.new(), timers = timers.new(), driving = {}, results = { n = 0 },
+    requests = setmetatable({}, { __mode = "k" }) }, Run)
 end
 
 --- Takes the client over until the run is closed, starts the main task and gives every
