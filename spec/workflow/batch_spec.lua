@@ -180,6 +180,24 @@ describe("workflow.cancel_all", function()
     assert.is_true(ticks > 5)
   end)
 
+  it("sends nothing more once a callback has closed the coroutine that called", function()
+    local service = farm(2, { running = true })
+    task.run(service.client, function()
+      local caller
+      task.spawn(function()
+        caller = coroutine.running()
+        workflow.cancel_all(service.client, targets(2), { on_change = function()
+          coroutine.close(caller)
+        end })
+      end)
+      task.sleep(100)
+      assert.equal("dead", coroutine.status(caller))
+    end)
+    for i = 1, 2 do
+      assert.equal(0, service.portals["vm-" .. i].acted)
+    end
+  end)
+
   it("counts the deadline from its own beginning", function()
     local service = farm(10, { running = true, latency = 1, cancel_seconds = 1e6 })
     local results = workflow.cancel_all(service.client, targets(10),

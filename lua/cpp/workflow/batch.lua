@@ -31,8 +31,12 @@ local function hand_out(self)
   end
 end
 
---- Takes a slot, unless the job has one. Whether time has passed meanwhile.
+--- Takes a slot, unless the job has one. Whether time has passed meanwhile. A job that
+-- itself closed the coroutine that called, in a callback or trace, ends here.
 function batch:enter(job)
+  if self.is_over then
+    error "the batch was closed"
+  end
   if not job.has_slot then
     local line = job.is_first and self.urgent or self.patient
     line:push(job)
