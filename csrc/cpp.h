@@ -378,6 +378,7 @@ struct transfer {
   CURLU *url;           /* the origin */
   struct buffer origin; /* the same as text */
   struct buffer text;   /* the whole URL, api-version and all; empty: refused */
+  struct buffer target; /* path and query now set on `easy`; empty: none */
   struct buffer lines;  /* request header lines, each ending in NUL */
   struct buffer nodes;  /* the curl_slist over them */
   struct buffer location; /* one that the answer names, in full */

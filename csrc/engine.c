@@ -115,6 +115,8 @@ void engine_return(struct client *c, struct request *r) {
   buffer_trim(&t->nodes, KEPT_HEAD);
   buffer_trim(&t->location, KEPT_HEAD);
   buffer_trim(&t->lines, KEPT_HEAD);
+  if (t->target.capacity > KEPT_HEAD)
+    buffer_free(&t->target);
   t->next = c->pool;
   c->pool = t;
   c->pooled++;

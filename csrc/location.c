@@ -93,7 +93,8 @@ static bool has_api_version(const char *query) {
   static const char name[] = "api-version=";
   for (; query; query = strchr(query, '&')) {
     query += *query == '&';
-    if (curl_strnequal(query, name, sizeof name - 1))
+    if (strncmp(query, name, sizeof name - 1) == 0 ||
+        curl_strnequal(query, name, sizeof name - 1))
       return true;
   }
   return false;
@@ -138,10 +139,10 @@ static bool is_complete(const char *text, const char *origin,
   size_t size = strlen(origin);
   const char *query;
   if (strncmp(text, origin, size) != 0 || text[size] != '/' ||
-      url_has_forbidden_byte(text) || strchr(text, '#') ||
+      url_has_forbidden_byte(text + size) || strchr(text + size, '#') ||
       strlen(text) > MAX_URL)
     return false;
-  query = strchr(text, '?');
+  query = strchr(text + size, '?');
   return !api_version || (query && has_api_version(query + 1));
 }
 

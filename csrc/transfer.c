@@ -194,6 +194,7 @@ static bool renew(struct transfer *t) {
   curl_easy_cleanup(t->easy);
   t->easy = easy;
   t->post = t->apart = false;
+  buffer_clear(&t->target);
   return true;
 }
 
@@ -231,6 +232,7 @@ void transfer_free(struct transfer *t) {
   curl_url_cleanup(t->url);
   buffer_free(&t->origin);
   buffer_free(&t->text);
+  buffer_free(&t->target);
   buffer_free(&t->lines);
   buffer_free(&t->nodes);
   buffer_free(&t->location);
@@ -407,9 +409,13 @@ static bool is_apart(const struct transfer *t, const struct settings *s) {
          (t->plain && s->http_version == HTTP_2);
 }
 
-/* The path and query of the transfer's URL. */
-static const char *target_of(const struct transfer *t) {
-  return strchr(strstr(t->text.data, "://") + 3, '/');
+/* Sets the path and query of the transfer's URL, unless the exchange before had
+ * the same. */
+static bool set_target(struct transfer *t) {
+  const char *target = strchr(strstr(t->text.data, "://") + 3, '/');
+  size_t size = strlen(target);
+  return buffer_equals(&t->target, target, size) ||
+         (buffer_set(&t->target, target, size) && SET(REQUEST_TARGET, target));
 }
 
 /* Sets the easy handle for the request. False: out of memory; the handle is
@@ -419,8 +425,8 @@ bool transfer_prepare(struct transfer *t, const struct settings *s) {
   if (answer_reserve(&t->answer) &&
       configure(t, s, origin_is_plain(t->text.data)) &&
       set_ambient_proxy(t, s) && set_method(t) &&
-      transfer_set_apart(t, is_apart(t, s)) &&
-      SET(REQUEST_TARGET, target_of(t)) && SET(HTTPHEADER, transfer_headers(t)))
+      transfer_set_apart(t, is_apart(t, s)) && set_target(t) &&
+      SET(HTTPHEADER, transfer_headers(t)))
     return true;
   t->profile = 0;
   return false;
