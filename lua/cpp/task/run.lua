@@ -20,8 +20,6 @@ Run.of = setmetatable({}, { __mode = "k" })
 Run.on = setmetatable({}, { __mode = "k" })
 local run_of = Run.of
 
--- ---- tasks ----
-
 --- For xpcall: an error with its traceback, where it is a string; else unchanged.
 function Run.traceback(message)
   return type(message) == "string" and debug.traceback(message, 2) or message
@@ -106,8 +104,6 @@ local function turn(self)
   end
 end
 
--- ---- time ----
-
 -- Seconds until something is due: 0 when a task is ready, nil when no timer runs.
 -- The timer of a task that somebody closed is none.
 local function time_left(self)
@@ -190,8 +186,6 @@ local function go_on_while(self, is_needed)
   end
 end
 
--- ---- waiting ----
-
 -- Where a task cannot yield, the others get their turns from within it, until it
 -- is woken. An error in one of them is raised here and ends the run, whatever
 -- catches it on the way.
@@ -237,8 +231,6 @@ local function wait_function(self)
     yield()
   end
 end
-
--- ---- the run ----
 
 --- A run that is to be closed. It has taken nothing over yet: Ctrl-C may strike here.
 function Run.new(client)
