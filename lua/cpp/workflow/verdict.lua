@@ -119,16 +119,10 @@ local function judge_running(e, now, seen, maybe)
 end
 
 -- A 200 is the service's word that it is canceled at once. A document before it and
--- a list after it agree, and no other has ended or goes on.
+-- a list after it agree, and no other is known, in whatever state.
 local function stopped(e, maybe)
-  local list, one = e.list, nil
-  for _, seen in ipairs(maybe) do
-    if (seen.over and one) or (seen.ran and not seen.over) then
-      return nil
-    end
-    one = seen.over and seen or one
-  end
-  local is_it = e.synced and one and one.offered and one.state == "canceled" and one.ran
+  local list, one = e.list, maybe[1]
+  local is_it = e.synced and #maybe == 1 and one.offered and one.state == "canceled" and one.ran
     and list and list.asked >= e.back and not list.loose and list.ended[one]
   return is_it and one or nil
 end
