@@ -16,7 +16,9 @@
 ---@field max_interval? number  seconds to which that grows (default 60)
 --- Seconds for which lists and documents may be behind (default 120).
 ---@field list_lag? number
----@field on_change? cpp.workflow.on_change  called when something changed
+--- Called when something changed; of a cancel first with what runs, before it leaves,
+--- then as `accepted`, with an `id` where that was seen to run before.
+---@field on_change? cpp.workflow.on_change
 --- Seconds for one exchange, shorter near the deadline (default: the client's).
 ---@field timeout? number
 
