@@ -46,10 +46,10 @@ describe("cpp.file", function()
     assert.is_false(pipe:close())
   end)
 
-  it("says why there is none", function()
-    for path, why in pairs { ["/no/such"] = "No such file or directory",
-      ["/etc/passwd/x"] = "Not a directory" } do
-      assert.same({ nil, path .. ": " .. why }, { read(path, 10) })
+  it("says why there is none, in the locale's words, as Lua does", function()
+    for _, path in ipairs { "/no/such", "/etc/passwd/x" } do
+      local _, why = io.open(path)
+      assert.same({ nil, why }, { read(path, 10) })
     end
   end)
 

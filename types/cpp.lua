@@ -391,7 +391,7 @@
 ---| "no_identity_token" # credential: the managed identity answered, but without a token
 ---| "closed" # closed
 ---| "deadline" # workflow: not ended by then; the operation goes on, or may
----| "other_operation" # workflow: another one runs than was asked for; nothing was sent
+---| "other_operation" # workflow: another one runs than was asked for; no cancel was taken
 ---| "not_canceled" # workflow: the service gave the cancel up, the operation goes on
 ---| "unverified" # workflow: what can be seen does not tell what became of the cancel
 ---| string

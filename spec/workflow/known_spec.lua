@@ -320,6 +320,28 @@ describe("workflow.cancel", function()
     end
   end)
 
+  it("says of another operation that runs what became of the cancel", function()
+    for _, refused in ipairs { false, true } do
+      local is_over
+      local service = scripted {
+        list = function()
+          return { not is_over and item("mine", "running") or item("other", "running") }
+        end,
+        document = function()
+          return is_over and fake.http(403) or document("running", "canCancel")
+        end,
+        post = function()
+          is_over = true
+          return refused and fake.http(429) or fake.unsent()
+        end,
+      }
+      local _, err = service.cancel { operation = "mine" }
+      assert.same({ "other_operation", refused and "refused" or "not_sent" },
+        { err.code, err.cancel })
+      assert.matches(refused and "the cancel was refused" or "nothing was sent", err.message)
+    end
+  end)
+
   it("ends with no_wait as soon as the cancel is accepted", function()
     local portal = fake.new { running = true }
     local result = assert(workflow.cancel(portal.client, "contoso", "vm", { no_wait = true }))
