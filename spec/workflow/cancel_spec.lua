@@ -242,6 +242,15 @@ describe("workflow.cancel", function()
     end
   end)
 
+  it("tells with a 202 no id of what had ended before", function()
+    local portal = fake.new { history = { { id = "old", state = "canceled" } } }
+    local told = {}
+    cancel(portal, { on_change = function(operation) table.insert(told, operation) end })
+    assert.equal("accepted", told[1].state)
+    assert.matches("/operations/old", told[1].location)
+    assert.is_nil(told[1].id)
+  end)
+
   it("gives the look before one try only", function()
     local portal = fake.new { running = true,
       faults = { operations = { fake.http(503) } } }

@@ -46,12 +46,13 @@ local function tell(self)
 end
 
 -- An accepted cancel is told at once: its location is what one goes on with. What it
--- names may be the cancel's own operation, so its id is told where that is known to run:
--- one that a script writes down is always one for the option `operation`.
+-- names may be the cancel's own operation, or an old one, so its id is told where that is
+-- known to run: one that a script writes down is always one for the option `operation`.
 local function tell_accepted(self, answer, err)
   local operation = answer or { state = "accepted", done = false, changed = true,
     http_status = err.status, location = err.location }
-  operation.id = self.named and self.named.before and self.named.id or nil
+  local named = self.named
+  operation.id = named and named.before and named.ran and not named.over and named.id or nil
   operation.publisher = operation.publisher or self.publisher
   operation.offer = operation.offer or self.offer
   call_back(self, operation)

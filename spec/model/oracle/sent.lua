@@ -281,9 +281,13 @@ local function check_silence(run, state, event)
   end
 end
 
+-- The id of an accepted cancel's is that of what was seen running before it.
 local function note_told(run, event)
-  local op = run:truth(event.operation)
-  if op then
+  local told = event.operation
+  local op = run:truth(told)
+  if told.state == "accepted" and told.id and not (op and run.told_at[op] and not op.own) then
+    return "an id is told that only the 202 gave"
+  elseif op then
     if run.told_at[op] and not run.last_post then
       return "an operation is told twice before the cancel"
     end
