@@ -370,10 +370,13 @@ static void expire(struct client *c, double now) {
   c->request_deadline = deadline;
 }
 
-/* Ends the use of a connection that could not be written to: libcurl 7.88 keeps
- * one of HTTP/2, out of step, for the next exchange. */
-static void retire_connection(CURL *easy) {
+/* Ends the use of a connection that could not be written to, be it for want of
+ * memory: libcurl 7.88 keeps one of HTTP/2, out of step, for the next exchange.
+ */
+static void retire_connection(CURL *easy, CURLcode code) {
   curl_socket_t fd = CURL_SOCKET_BAD;
+  if (code != CURLE_SEND_ERROR && code != CURLE_OUT_OF_MEMORY)
+    return;
   curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
   if (fd != CURL_SOCKET_BAD)
     shutdown(fd, SHUT_RDWR);
@@ -416,8 +419,7 @@ static void reap(struct client *c) {
       continue;
     }
     t->request->code = message->data.result;
-    if (message->data.result == CURLE_SEND_ERROR)
-      retire_connection(t->easy);
+    retire_connection(t->easy, message->data.result);
     end(c, t->request, cause_of(t->request));
   }
 }
