@@ -1,5 +1,6 @@
 -- What README.md and docs/ name is there, and what is there they name.
 local cpp = require "cpp"
+local fold = require "cpp.fold"
 local options = require "cpp.workflow.options"
 local pages = require "spec.support.pages"
 local shell = require "cpp.emulator.shell"
@@ -121,12 +122,9 @@ describe("README.md and docs/", function()
     assert.is_true(count > 40)
   end)
 
-  -- A heading as a forge makes an anchor of it, whatever the locale's `lower` says.
+  -- A heading as a forge makes an anchor of it.
   local function anchor_of(heading)
-    local lower = heading:gsub("%u", function(letter)
-      return string.char(letter:byte() + 32)
-    end)
-    return (lower:gsub("[^%w _-]", ""):gsub(" ", "-"))
+    return (fold(heading):gsub("[^%w _-]", ""):gsub(" ", "-"))
   end
 
   it("point at headings that exist", function()
