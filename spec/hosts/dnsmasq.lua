@@ -36,7 +36,8 @@ local COMMAND = "dnsmasq --keep-in-foreground --conf-file=/dev/null --port=0 "
   .. "--dhcp-leasefile=$FOLDER/leases --pid-file=$FOLDER/pid --dhcp-luascript=$FOLDER/"
 
 -- Counts descriptors before and after.
-local AROUND = host.COUNT .. [[
+local AROUND = [[
+local count = dofile(os.getenv "DESCRIPTORS")
 dofile(os.getenv "FOLDER" .. "/cancel.lua")
 local cancel = init
 function init()

@@ -13,7 +13,8 @@ local PROGRAMS = {
 }
 
 -- Counts descriptors before and after the script.
-local AROUND = host.COUNT .. [[
+local AROUND = [[
+local count = dofile(os.getenv "DESCRIPTORS")
 local before = count()
 dofile(os.getenv "FOLDER" .. "/cancel.lua")
 print(count() - before, "descriptors more")

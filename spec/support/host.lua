@@ -10,18 +10,6 @@ local shell = require "cpp.emulator.shell"
 local host = {}
 host.__index = host
 
---- Lua for a script that counts the descriptors of its process.
-host.COUNT = [[
-local function count()
-  local count = 0
-  for number = 0, 1023 do
-    local file <close> = io.open("/proc/self/fdinfo/" .. number)
-    count = count + (file and 1 or 0)
-  end
-  return count
-end
-]]
-
 --- A portal and a folder; `close` ends and removes what is left.
 function host.new()
   local self = setmetatable({ started = {} }, host)
@@ -102,7 +90,8 @@ local function absolute(paths, root)
   end))
 end
 
---- Shell commands that give a host the portal, the module and the folder.
+--- Shell commands that give a host the portal, the module, the folder, and what runs
+-- inside it.
 function host:environment()
   local values = {
     CPP_ENDPOINT = self.portal.endpoint, CPP_TOKEN = self.portal.token,
@@ -110,6 +99,7 @@ function host:environment()
     LUA_PATH_5_4 = absolute(package.path, self.root),
     LUA_CPATH_5_4 = absolute(package.cpath, self.root),
     TWENTY = self.root .. "/spec/support/twenty.lua",
+    DESCRIPTORS = self.root .. "/spec/support/descriptors.lua",
   }
   local lines = { "unset http_proxy https_proxy" }
   for name, value in pairs(values) do
