@@ -82,11 +82,14 @@ static void check_operation(lua_State *L, const struct request *r,
   check_line(L, operation);
 }
 
-/* Whether an item's id can be a segment of a path. */
+/* Whether an item's id can be a segment of a path, and is no longer than a call
+ * takes one. */
 static bool has_segment(lua_State *L, int item) {
   const char *id = table_text(L, item, "id");
-  bool ok = id && *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0 &&
-            strlen(id) == lua_rawlen(L, -1) && !strpbrk(id, "\r\n");
+  size_t size = id ? lua_rawlen(L, -1) : 0;
+  bool ok = size > 0 && size <= 1024 && strlen(id) == size &&
+            !strpbrk(id, "\r\n") && strcmp(id, ".") != 0 &&
+            strcmp(id, "..") != 0;
   lua_pop(L, 1);
   return ok;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh TARGET…: runs each fuzz target for FUZZ_SECONDS, FUZZ_JOBS of them at a
-# time, on the seeds in corpus/TARGET and what earlier runs found in
-# build/fuzz/corpus/. A target that breaks leaves its input in build/fuzz/ and
+# time, on the inputs in corpus/TARGET and what earlier runs found in
+# build/fuzz/corpus/; FUZZ_SEED decides what is tried in what order. A target that breaks leaves its input in build/fuzz/ and
 # counts as failed.
 set -u
 here=$(dirname "$0")
@@ -12,8 +12,9 @@ seconds=${FUZZ_SECONDS:-60}
 run() {
   target=$1
   shift
-  "$work/$target" -max_len=4096 -timeout=10 -artifact_prefix="$work/$target-" \
-    "$@" "$work/corpus/$target" "$here/corpus/$target"
+  "$work/$target" -seed="${FUZZ_SEED:-1}" -max_len=4096 -timeout=10 \
+    -artifact_prefix="$work/$target-" "$@" \
+    "$work/corpus/$target" "$here/corpus/$target"
 }
 
 # libFuzzer looks for leaks after a run that allocated more than it freed. A
