@@ -198,6 +198,24 @@ describe("workflow.cancel_all", function()
     end
   end)
 
+  it("ends with the task of one of its cancels, and raises", function()
+    local service = farm(2, { running = true, cancel_seconds = 1e6 })
+    local good, message = pcall(task.run, service.client, function()
+      local other
+      workflow.cancel_all(service.client, targets(2), { on_change = function(operation)
+        if operation.state ~= "accepted" then
+          return
+        elseif other then
+          coroutine.close(other)
+        end
+        other = coroutine.running()
+      end })
+    end)
+    assert.is_false(good)
+    assert.matches("the task was closed", message)
+    assert.is_true(service.time < 1100)
+  end)
+
   it("counts the deadline from its own beginning", function()
     local service = farm(10, { running = true, latency = 1, cancel_seconds = 1e6 })
     local results = workflow.cancel_all(service.client, targets(10),

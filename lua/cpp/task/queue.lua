@@ -21,12 +21,10 @@ end
 function queue:pop()
   local first = self.first
   local value = self[first]
+  self[first], self.first = nil, first + 1
   if first >= self.last then
     self.first, self.last = 1, 0
-  else
-    self.first = first + 1
   end
-  self[first] = nil
   return value
 end
 

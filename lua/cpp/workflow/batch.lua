@@ -99,18 +99,25 @@ local function work(self, i, job)
   end
 end
 
+-- The end of a job's task, also where somebody else closed it.
+local Turn = {}
+
+function Turn:__close()
+  local all = self.batch
+  all.threads[coroutine.running()], all.left = nil, all.left - 1
+  if not all.is_over and (all.left == 0 or not self.good) then
+    all.is_over, all.raised = true, not self.good and { self.message }
+    task.wake(all.caller)
+  end
+end
+
 local function start(self, i, job)
   if self.is_over then
     return
   end
-  local thread = coroutine.running()
-  self.threads[thread] = true
-  local good, message = xpcall(work, traceback, self, i, job)
-  self.threads[thread], self.left = nil, self.left - 1
-  if not self.is_over and (self.left == 0 or not good) then
-    self.is_over, self.raised = true, not good and { message }
-    task.wake(self.caller)
-  end
+  local turn <close> = setmetatable({ batch = self, message = "the task was closed" }, Turn)
+  self.threads[coroutine.running()] = true
+  turn.good, turn.message = xpcall(work, traceback, self, i, job)
 end
 
 -- Ends what still goes on, and what has not begun.
@@ -124,8 +131,8 @@ function batch:__close()
 end
 
 --- Follows all jobs, from run.new, to their ends, in a task; `own` is from options.split.
---- What a callback raises ends all and is raised again, a string with its traceback, and
---- closing the coroutine that called ends all too.
+--- What a callback raises ends all and is raised again, a string with its traceback.
+--- Closing the coroutine that called ends all too; closing one of a job's raises here.
 ---@return cpp.workflow.result[]
 function batch.follow(jobs, own)
   local self <close> = setmetatable({ free = own.concurrency, untried = #jobs,

@@ -51,10 +51,9 @@ end
 function targets.pick(e, open, is_last)
   local picked
   for _, target in ipairs(open) do
-    local is_better = not picked or (not is_last and target.asked < picked.asked)
-    if target.round ~= e.round and is_better then
-      picked = target
-    end
+    local is_better = target.round ~= e.round
+      and (not picked or (not is_last and target.asked < picked.asked))
+    picked = is_better and target or picked
   end
   return picked
 end
