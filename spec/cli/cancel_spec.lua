@@ -57,7 +57,7 @@ describe("cloudpartner cancel", function()
   local MEANINGS = {
     sent = { { cancel_seconds = 1e6 }, {}, "--deadline 0.1", "the cancel was accepted" },
     refused = { { foreign = true }, {}, "", "the cancel was refused with HTTP 403" },
-    mistaken = { {}, {}, "--operation theirs", "no cancel was sent" },
+    mistaken = { {}, {}, "--operation theirs", "runs, not theirs; no cancel was sent" },
     unheard = { {}, { { on = "cancel", status = 503, times = -1 } }, "--deadline 0.4",
       "whether the cancel arrived is not known" },
   }
@@ -66,15 +66,16 @@ describe("cloudpartner cancel", function()
       offer(name, case[1])
       service.portal:set("*", { faults = case[2] })
       local result = run("cancel contoso " .. name .. QUICK .. case[3])
-      assert.is_truthy(result.err:find(": " .. case[4] .. "\n", 1, true), result.err)
+      local _, times = result.err:gsub(case[4], "")
+      assert.equal(1, times, result.err)
     end)
   end
 
   it("says that no cancel was sent where nothing could be", function()
     local result = run "cancel contoso vm --endpoint http://127.0.0.1:9 --deadline 0.1"
     assert.equal(1, result.status)
-    assert.matches("contoso/vm: no cancel was sent\n%S+ cloudpartner: are host and port "
-      .. "right[^\n]*\n[^\n]*: to try again:\n"
+    assert.matches("contoso/vm: [^\n]*; no cancel was sent[^\n]*\n%S+ cloudpartner: "
+      .. "are host and port right[^\n]*\n[^\n]*: to try again:\n"
       .. "cloudpartner cancel %-%-endpoint http://127.0.0.1:9 contoso/vm\n$", result.err)
   end)
 
@@ -424,6 +425,13 @@ describe("cloudpartner cancel", function()
         { told[1].event, told[1].publisher, told[1].offer, told[1].operation,
           told[1].state, told[1].kind })
       assert.matches("^curl .*/dry%-json/cancel", told[1].curl)
+    end)
+
+    it("refuses a wrong argument before it looks", function()
+      offer("dry-wrong", { id = RAN })
+      local result = run "cancel contoso dry-wrong --dry-run --email 'a@x.com\n'"
+      assert.equal(2, result.status)
+      assert.is_nil(counts "dry-wrong")
     end)
 
     it("ends with 1 where it could not look", function()

@@ -338,7 +338,7 @@ describe("workflow.cancel", function()
       local _, err = service.cancel { operation = "mine" }
       assert.same({ "other_operation", refused and "refused" or "not_sent" },
         { err.code, err.cancel })
-      assert.matches(refused and "the cancel was refused" or "nothing was sent", err.message)
+      assert.matches(refused and "the cancel was refused" or "no cancel was sent", err.message)
     end
   end)
 

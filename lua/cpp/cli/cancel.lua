@@ -181,14 +181,23 @@ local function emit_result(self, target, result, problems)
     cancel = result.cancel, problems = problems, error = result.err }, operation)
 end
 
+-- What an error means for the cancel, unless its message says so itself.
+local function meaning(target, err)
+  local seen, fate = target.seen, tell.fate(err, target.refusal)
+  local lines = { not err.message:find(fate, 1, true) and fate or nil }
+  if seen and err.cancel ~= "refused" then
+    table.insert(lines, "last seen " .. tell.look(seen))
+  end
+  return lines
+end
+
 local function print_result(self, target, result)
-  local err, seen = result.err, target.seen
+  local err = result.err
   local problems = result.outcome == "failed" and workflow.problems(result.operation) or {}
   if self.given.json then
     emit_result(self, target, result, problems)
   elseif err then
-    self:complain(target.label, err, target, { tell.fate(err, target.refusal),
-      seen and err.cancel ~= "refused" and "last seen " .. tell.look(seen) or nil })
+    self:complain(target.label, err, target, meaning(target, err))
   else
     self.screen:print(tell.cancel(result, target.looked, target.kind))
     self:print_all(tell.problems(problems))
@@ -279,13 +288,22 @@ local function foretell(running, wanted)
     or "nothing is seen running; a cancel would be sent all the same"
 end
 
-local function show_dry_run(self, list, one)
-  local running, request = running_in(list), self:rehearse("cancel", { one })[1]
+local function show_dry_run(self, list, one, request)
+  local running = running_in(list)
   if not self.given.json then
     self.screen:print(("%s: %s"):format(tell.name(one), foretell(running, one.operation)))
   end
   self:print_request(request, { publisher = one.publisher, offer = one.offer,
     kind = running and tell.kind(running) }, running or one)
+end
+
+-- Wrong use shows before the look, which is sent.
+local function dry_run(self, list)
+  local requests = self:rehearse("cancel", list)
+  self.given.dry_run = nil
+  return self:look_at("operations", list, function(_, operations, one, i)
+    show_dry_run(self, operations, one, requests[i])
+  end)
 end
 
 function cancel.run(given)
@@ -296,13 +314,10 @@ function cancel.run(given)
   list[1].operation = list[1].operation or given.operation
   given.emails = given.emails[1] and given.emails
   if given.dry_run then
-    given.dry_run = nil -- of the look, which is sent
-    return session.look(given, "operations", list, show_dry_run)
+    return session.run(given, dry_run, list)
   end
   given.patient = true
-  return session.run(given, function(self)
-    return cancel_offers(self, list)
-  end)
+  return session.run(given, cancel_offers, list)
 end
 
 return cancel

@@ -124,11 +124,12 @@ local function open(given)
   return self
 end
 
---- Runs a verb as a task. After a signal it runs on to its end, on a client that is
---- closed, and the status is a shell's. A result that nobody could read is no success.
-function session.run(given, act)
+--- Runs a verb, a function of the session and more, as a task. After a signal it runs on
+--- to its end, on a client that is closed, and the status is a shell's. A result that
+--- nobody could read is no success.
+function session.run(given, act, ...)
   local self <close> = open(given)
-  local status = task.run(self.client, act, self)
+  local status = task.run(self.client, act, self, ...)
   local trouble = self.screen.failure
   if trouble then
     self.screen:tell("cloudpartner: cannot write the result: " .. trouble)
@@ -293,28 +294,31 @@ local function show_whole(self, operation)
   self:show(operation, workflow.problems(operation), tell.steps(operation))
 end
 
---- Runs a verb that asks once about each subject, and shows the answer, an operation if no
---- function is given for it; with `--dry-run` the curl line.
-function session.look(given, method, subjects, show)
-  return session.run(given, function(self)
-    local requests, errs = self:rehearse(method, subjects)
-    local status = 0
-    for i, subject in ipairs(subjects) do
-      local answer, err = nil, errs[i]
-      if not err and not given.dry_run then
-        answer, err = self.client[method](self.client, parameters(method, subject))
-      end
-      if answer then
-        (show or show_whole)(self, answer, subject)
-      elseif err then
-        self:fail(subject, err)
-        status = 1
-      else
-        self:print_request(requests[i], {}, subject)
-      end
+--- Asks once about each subject, and shows the answer, an operation if no function is
+--- given for it; with `--dry-run` the curl line. The exit status.
+function session:look_at(method, subjects, show)
+  local requests, errs = self:rehearse(method, subjects)
+  local status = 0
+  for i, subject in ipairs(subjects) do
+    local answer, err = nil, errs[i]
+    if not err and not self.given.dry_run then
+      answer, err = self.client[method](self.client, parameters(method, subject))
     end
-    return status
-  end)
+    if answer then
+      (show or show_whole)(self, answer, subject, i)
+    elseif err then
+      self:fail(subject, err)
+      status = 1
+    else
+      self:print_request(requests[i], {}, subject)
+    end
+  end
+  return status
+end
+
+--- Runs a verb that does nothing but that.
+function session.look(given, ...)
+  return session.run(given, session.look_at, ...)
 end
 
 return session

@@ -18,7 +18,7 @@ local function message_of(self, v)
     local idle = self.cancel == "not_sent" and "; no cancel was sent" or ""
     return fault.expiry(self.options.deadline) .. idle
   elseif v.code == "other_operation" then
-    local fate = self.cancel == "refused" and "the cancel was refused" or "nothing was sent"
+    local fate = self.cancel == "refused" and "the cancel was refused" or "no cancel was sent"
     return ("operation %s runs, not %s; %s"):format(v.seen.id, self.wanted.id, fate)
   end
   return MESSAGES[v.code]

@@ -382,7 +382,7 @@ end
 local function check_other(run, err, taken)
   local other = run:truth(err.operation)
   local wanted = run:truth { id = run.operation }
-  local says_nothing = tostring(err.message):find("nothing was sent", 1, true)
+  local says_nothing = tostring(err.message):find("no cancel was sent", 1, true)
   if #taken > 0 or (says_nothing and cancel_word(run) ~= "not_sent") then
     return "other_operation, and a cancel was sent"
   elseif not run.operation then
