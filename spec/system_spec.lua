@@ -15,9 +15,10 @@ local PRELUDE = [[
 ]]
 
 -- What a process prints that runs this script. `line` is the shell's, with the process
--- for %s, or makes it of the process.
+-- for %s, or makes it of the process. The shell starts it itself: QEMU's user mode (7.2)
+-- forgets what is ignored where one more program comes between.
 local function child(script, line)
-  local program = ("env LUA_PATH_5_4=%s LUA_CPATH_5_4=%s lua5.4 -e %s 2>&1"):format(
+  local program = ("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s lua5.4 -e %s 2>&1"):format(
     shell.quote(package.path), shell.quote(package.cpath), shell.quote(PRELUDE .. script))
   if type(line) ~= "function" then
     line = (line or "%s"):gsub("%%s", (program:gsub("%%", "%%%%")))
