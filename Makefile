@@ -148,7 +148,8 @@ unit: packages-test $(UNITS)
 build/unit/csrc.a: $(SOURCES)
 	@mkdir -p $(@D)
 	@rm -f $@ $(@D)/*.o
-	cd $(@D) && $(CC) $(SANITIZE) -I$(LUA_INCDIR) -c ../../csrc/*.c
+	cd $(@D) && $(CC) $(SANITIZE) -DCPP_REALLOC=unit_realloc -I$(LUA_INCDIR) \
+		-c ../../csrc/*.c
 	ar rc $@ $(@D)/*.o
 
 build/unit/%: spec/unit/%.c build/unit/csrc.a

@@ -56,19 +56,22 @@ static bool is_unreserved(char c) {
          (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/* Appends text percent-encoded. */
-bool url_add_escaped(struct buffer *b, const char *text, size_t size) {
+static bool add_escape(struct buffer *b, char c) {
   static const char hex[] = "0123456789ABCDEF";
-  size_t plain;
-  for (; size; text += plain + 1, size -= plain + 1) {
-    char escape[3] = "%";
-    for (plain = 0; plain < size && is_unreserved(text[plain]);)
-      plain++;
-    if (!buffer_append(b, text, plain) || plain == size)
-      return plain == size;
-    escape[1] = hex[(unsigned char)text[plain] >> 4];
-    escape[2] = hex[(unsigned char)text[plain] & 15];
-    if (!buffer_append(b, escape, sizeof escape))
+  unsigned char byte = (unsigned char)c;
+  char escape[] = {'%', hex[byte >> 4], hex[byte & 15]};
+  return buffer_append(b, escape, sizeof escape);
+}
+
+/* Appends text percent-encoded. False: out of memory, and a part is written. */
+bool url_add_escaped(struct buffer *b, const char *text, size_t size) {
+  const char *end = text + size, *plain = text;
+  for (; text < end; plain = text) {
+    while (text < end && is_unreserved(*text))
+      text++;
+    if (!buffer_append(b, plain, (size_t)(text - plain)))
+      return false;
+    if (text < end && !add_escape(b, *text++))
       return false;
   }
   return true;

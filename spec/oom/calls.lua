@@ -168,6 +168,7 @@ return function(world, host)
   cancel("202 on a kept connection", "vm", accepted, GUID, {
     before = function(client) assert(client:cancel("contoso", "vm")) end,
   })
+  cancel("202 of a long name", ("long"):rep(30), accepted, GUID)
   cancel("202 F2", "F2", accepted, "/api/operations/contoso%$%x+%-[%x-]+%$%d+%$%a+")
   cancel("202 F3", "F3", accepted, GUID)
   cancel("202 F4", "F4", accepted, "/api/operations/contoso%$F4%$%d+%$%a+")

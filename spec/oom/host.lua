@@ -57,6 +57,19 @@ local function check_error(err)
   return tostring(err)
 end
 
+-- The HTTP status of a call that is one exchange; nil: it is none, or had no answer.
+local function status_of(result, err)
+  local answer = result or err
+  return type(answer) == "table" and (answer.http_status or answer.status) or nil
+end
+
+-- Another refusal than that of the untouched call is one of what was not asked.
+local function check_status(call, err)
+  local refused = call.status and err.status and err.status >= 400
+  assert(not refused or err.status == call.status, "asked for something else: "
+    .. tostring(err))
+end
+
 -- What reached the service is in the outcome, and what the outcome says happened did.
 local function check_cancels(id, raised, result, err)
   local sent = seen:sent(id)
@@ -83,6 +96,7 @@ local function check_outcome(call, value, id, good, result, err)
     call.expect(result, err, value)
   else
     check_error(err)
+    check_status(call, err)
   end
   check_cancels(id, false, result, err)
 end
@@ -118,6 +132,7 @@ local function point(call, sweep, n)
     if untouched then
       assert(outcome[2], outcome[3])
       call.expect(outcome[3], outcome[4], value)
+      call.status = status_of(outcome[3], outcome[4])
     end
     check_outcome(call, value, id, table.unpack(outcome, 2, 4))
     check_client(call, client)

@@ -9,6 +9,9 @@ local ELSEWHERE = "https://portal.example"
 -- Cancels that a workflow sees to their end need an offer each.
 local WORKFLOWS = 2000
 
+-- Its URL is longer than a buffer is at first, which must grow within the name.
+local LONG = ("long"):rep(30)
+
 local function answer(offer, fault)
   fault.on, fault.offer, fault.times = fault.on or "*", "contoso/" .. offer, -1
   return fault
@@ -20,6 +23,7 @@ return function(wire)
   local offers = {
     ["contoso/vm"] = { running = "publish", history = past },
     ["contoso/idle"] = { history = past },
+    ["contoso/" .. LONG] = { running = "publish" },
     ["contoso/F2"] = { running = "publish", location = "F2" },
     ["contoso/F3"] = { running = "publish", location = "F3" },
     ["contoso/F4"] = { running = "publish", location = "F4" },

@@ -4,8 +4,19 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static int passed, failed;
+
+/* The module's allocations, of which the one numbered `failing` fails; 0: none
+ * does. */
+static int allocations, failing;
+
+void *unit_realloc(void *block, size_t size);
+
+void *unit_realloc(void *block, size_t size) {
+  return ++allocations == failing ? NULL : realloc(block, size);
+}
 
 #define CHECK(condition) check((condition), #condition, __FILE__, __LINE__)
 

@@ -20,6 +20,31 @@ static void test_escapes(void) {
   CHECK(segment_is("\xc3\xbc", "/%C3%BC"));
 }
 
+/* Writes an id behind so many bytes; true: what is told of it is so. */
+static bool is_told(size_t before, const char *id, const char *expected) {
+  static const char bytes[300];
+  struct buffer b = {0};
+  bool good;
+  allocations = 0;
+  good = buffer_append(&b, bytes, before) && url_add_segment(&b, id, strlen(id))
+             ? strcmp(b.data + before, expected) == 0
+             : allocations >= failing;
+  buffer_free(&b);
+  return good;
+}
+
+/* Each allocation fails in turn, wherever in an id the buffer must grow. */
+static void test_memory(void) {
+  bool good = true;
+  for (size_t before = 0; before < 300; before++)
+    for (failing = 1; failing <= 3; failing++)
+      good = good && is_told(before, "contoso", "/contoso") &&
+             is_told(before, "a/b c", "/a%2Fb%20c") &&
+             is_told(before, "\xc3\xbc", "/%C3%BC");
+  failing = 0;
+  CHECK(good);
+}
+
 static bool decodes(const char *text, char expected, size_t bytes) {
   size_t taken;
   return url_decode(text, strlen(text), &taken) == expected && taken == bytes;
@@ -51,6 +76,7 @@ static void test_parse(void) {
 int main(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   test_escapes();
+  test_memory();
   test_decode();
   test_parse();
   return report();
