@@ -177,6 +177,7 @@ int connection_on_start(void *transfer, char *remote, char *local,
     a->stopped = STOPPED_UNFIT;
   if (a->stopped != STOPPED_NOT || !answer_start(a))
     return CURL_PREREQFUNC_ABORT;
+  t->request->error = 0; /* what another address of the host lacked */
   host_start(t->request, spoken_on(seat));
   if (seat)
     sit(t, seat);

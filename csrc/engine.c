@@ -337,11 +337,12 @@ void engine_launch(lua_State *L, struct request *r) {
   fill(c);
 }
 
-/* Launches an ended request once more where descriptors were missing and a
- * collection may have freed some. */
+/* Launches an ended request that never left once more where descriptors were
+ * missing and a collection may have freed some. */
 bool engine_launch_again(lua_State *L, struct request *r) {
   struct client *c = r->client;
-  if (r->cause != CAUSE_NO_DESCRIPTORS || r->collected || c->closed)
+  if (r->cause != CAUSE_NO_DESCRIPTORS || r->collected || c->closed ||
+      r->transfer->answer.starts > 0)
     return false;
   r->collected = true;
   engine_collect(c, r);

@@ -167,6 +167,19 @@ describe("a request", function()
       assert.equal(1, #here:entries())
     end)
 
+    it("yes when there was no descriptor to send it again", function()
+      here:fault { on = "poll", drop = "before", times = 1 }
+      local output = child.run(here, ([[
+        local client = require "cpp".client()
+        assert(client:status("contoso", "vm"))
+        assert(os.execute "prlimit --nofile=3: --pid $PPID")
+        local _, err = client:poll(%q)
+        print(err.code, err.sent)
+      ]]):format(here.location))
+      assert.equal("no_descriptors\ttrue\n", output)
+      assert.equal(2, #here:entries())
+    end)
+
     it("yes when the service refused it", function()
       here:answer(503, "")
       local _, err = client:cancel("contoso", "vm")

@@ -195,6 +195,7 @@ static void test_received(void) {
 static void test_no_descriptors(void) {
   struct world w;
   struct rlimit limit, none;
+  int fd;
   set_up(&w);
   getrlimit(RLIMIT_NOFILE, &limit);
   none = limit;
@@ -203,6 +204,9 @@ static void test_no_descriptors(void) {
   CHECK(connection_open(&w.transfer, CURLSOCKTYPE_IPCXN, &server) < 0);
   setrlimit(RLIMIT_NOFILE, &limit);
   CHECK(w.request.error == EMFILE);
+  fd = connect_socket(&w); /* another address has one */
+  CHECK(begin(&w, fd) == CURL_PREREQFUNC_OK && w.request.error == 0);
+  connection_close(&w.client, fd);
   tear_down(&w);
 }
 
