@@ -119,7 +119,7 @@ static int doze(lua_State *L, int status, lua_KContext context) {
   if (status == LUA_YIELD)
     request_step(L, r, 0);
   while (!c->closed && (left = r->deadline - process_clock()) > 0) {
-    if (!client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
+    if (!client_push_wait(L, SLOT_CLIENT)) {
       request_step(L, r, left);
       continue;
     }

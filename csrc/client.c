@@ -50,22 +50,23 @@ static bool may_wait(lua_State *L) {
 }
 
 /* Pushes the client's wait function and the client; false, and nothing, where
- * the client blocks in C. A request that a wait function is shown is one that
- * client:finished can tell. */
-bool client_push_wait(lua_State *L, int index, struct request *r, int request) {
+ * the client blocks in C. */
+bool client_push_wait(lua_State *L, int index) {
   if (lua_getiuservalue(L, index, WAIT) == LUA_TNIL || !may_wait(L)) {
     lua_pop(L, 1);
     return false;
   }
-  if (r->progress == FLYING && !r->handed) {
-    lua_getiuservalue(L, index, HANDED);
-    lua_pushvalue(L, request);
-    lua_rawsetp(L, -2, r);
-    lua_pop(L, 1);
-    r->handed = true;
-  }
   lua_pushvalue(L, index);
   return true;
+}
+
+/* From now on client:finished tells a request by the value on top. */
+void client_hand(lua_State *L, int index, struct request *r) {
+  lua_getiuservalue(L, index, HANDED);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, r);
+  lua_pop(L, 1);
+  r->handed = true;
 }
 
 /* Pushes the token that last got a 401 on this client, or nil. */
@@ -250,7 +251,7 @@ static int finished(lua_State *L) {
   lua_getiuservalue(L, 1, HANDED);
   for (r = c->ended.first; r; r = r->next) {
     lua_settop(L, 2);
-    /* One that is about to be finalized has left the weak table. */
+    /* What stands for one that is about to be finalized has left the table. */
     if (!r->handed || lua_rawgetp(L, 2, r) == LUA_TNIL)
       continue;
     engine_collect(c, r);

@@ -452,7 +452,7 @@ struct request {
   bool post;
   int error;      /* errno behind `cause`; 0: none */
   bool failed;    /* the table of the call holds an error */
-  bool handed;    /* a wait function has seen the userdata */
+  bool handed;    /* client:finished can tell it */
   bool asking;    /* its token function runs */
   bool launched;  /* libcurl has been asked to do it */
   bool collected; /* a collection was run to free descriptors for it */
@@ -587,7 +587,8 @@ struct client *client_check(lua_State *L, int index);
 struct client *client_usable(lua_State *L, int index);
 void client_check_owner(lua_State *L, const struct client *c);
 void client_push_settings(lua_State *L, int index);
-bool client_push_wait(lua_State *L, int index, struct request *r, int request);
+bool client_push_wait(lua_State *L, int index);
+void client_hand(lua_State *L, int index, struct request *r);
 void client_push_rejected(lua_State *L, int index);
 double client_set_asking(lua_State *L, int index, double deadline);
 double client_time(lua_State *L, int index, double timeout);

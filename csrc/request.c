@@ -15,7 +15,14 @@
 /* Bytes of a request's URL and headers: libcurl takes no more. */
 enum { MAX_HEAD = 1000000 };
 
-#define TYPE "cpp.request"
+#define TYPE "cpp.call"
+
+/* What stands for a call where others see it: only the call itself can end its
+ * request, and so none ends while its answer is read. */
+#define SHOWN "cpp.request"
+
+/* User values of the userdata. */
+enum { CLIENT = 1, SETTINGS, STAND_IN };
 
 /* The request of the call whose stack this is. */
 struct request *request_of(lua_State *L) {
@@ -36,20 +43,18 @@ static int request_collect(lua_State *L) {
   return 0;
 }
 
-/* __close: the same, on the coroutine of the call. One that nobody has seen
- * needs no finalizer after it, nor anything else of its type. */
+/* __close: the same, on the coroutine of the call. It needs no finalizer after
+ * it, nor anything else of its type. */
 static int request_close(lua_State *L) {
   struct request *r = luaL_checkudata(L, 1, TYPE);
   take_down(r);
   if (r->asking) { /* its token function raised, or was closed */
-    lua_getiuservalue(L, 1, 1);
+    lua_getiuservalue(L, 1, CLIENT);
     client_set_asking(L, lua_gettop(L), r->asked);
     r->asking = false;
   }
-  if (!r->handed) {
-    lua_pushnil(L);
-    lua_setmetatable(L, 1);
-  }
+  lua_pushnil(L);
+  lua_setmetatable(L, 1);
   return 0;
 }
 
@@ -57,14 +62,14 @@ static int request_close(lua_State *L) {
  * has been finalized, the client and the settings, whose strings libcurl reads.
  */
 struct request *request_push(lua_State *L, enum purpose purpose) {
-  struct request *r = lua_newuserdatauv(L, sizeof *r, 2);
+  struct request *r = lua_newuserdatauv(L, sizeof *r, STAND_IN);
   memset(r, 0, sizeof *r);
   r->purpose = purpose;
   luaL_setmetatable(L, TYPE);
   lua_pushvalue(L, SLOT_CLIENT);
-  lua_setiuservalue(L, -2, 1);
+  lua_setiuservalue(L, -2, CLIENT);
   lua_pushvalue(L, SLOT_SETTINGS);
-  lua_setiuservalue(L, -2, 2);
+  lua_setiuservalue(L, -2, SETTINGS);
   engine_enter(lua_touserdata(L, SLOT_CLIENT), r);
   lua_toclose(L, -1);
   return r;
@@ -165,13 +170,23 @@ static int finish(lua_State *L) {
 
 /* ---- the exchange ---- */
 
-/* Steps the client for a call that goes on. A wait function is shown the
- * request and may have closed it; a fork may have copied the call. */
+/* Steps the client for a call that goes on; a fork may have copied the call. */
 void request_step(lua_State *L, struct request *r, double seconds) {
-  if (!r->client)
-    luaL_error(L, "the request was closed by the wait function");
   client_check_owner(L, r->client);
   engine_step(L, r->client, seconds);
+}
+
+/* Pushes what a wait function is shown of the call, and client:finished tells.
+ */
+static void push_stand_in(lua_State *L, struct request *r) {
+  if (lua_getiuservalue(L, SLOT_REQUEST, STAND_IN) != LUA_TNIL)
+    return;
+  lua_pop(L, 1);
+  lua_newuserdatauv(L, 0, 0);
+  luaL_setmetatable(L, SHOWN);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, SLOT_REQUEST, STAND_IN);
+  client_hand(L, SLOT_CLIENT, r);
 }
 
 /* Waits until the request has ended, blocking in C or through the client's
@@ -180,19 +195,19 @@ static int await(lua_State *L, int status, lua_KContext context) {
   struct request *r = request_of(L);
   (void)context;
   lua_settop(L, SLOT_TOP);
-  if (status == LUA_YIELD && (!r->client || r->progress == FLYING))
+  if (status == LUA_YIELD && r->progress == FLYING)
     request_step(L, r, 0);
   while (r->progress == FLYING || engine_launch_again(L, r)) {
     if (r->progress != FLYING)
       continue;
-    if (!client_push_wait(L, SLOT_CLIENT, r, SLOT_REQUEST)) {
+    if (!client_push_wait(L, SLOT_CLIENT)) {
       engine_step(L, r->client, HUGE_VAL);
       continue;
     }
     lua_pushnil(L);
-    lua_pushvalue(L, SLOT_REQUEST);
+    push_stand_in(L, r);
     lua_callk(L, 3, 0, 0, await);
-    if (!r->client || r->progress == FLYING)
+    if (r->progress == FLYING)
       request_step(L, r, 0);
   }
   return finish(L);
@@ -359,16 +374,18 @@ int request_follow(lua_State *L, const char *location) {
   return request_refuse_location(L, verdict);
 }
 
-/* Makes the type. Its index is empty: a wait function may ask a request for
- * pollfd, events and timeout, as cqueues.poll does, and finds nothing. */
+/* Makes the two types. The index of what is shown is empty: a wait function may
+ * ask it for pollfd, events and timeout, as cqueues.poll does, and finds
+ * nothing. */
 void request_register(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__gc", request_collect}, {"__close", request_close}, {NULL, NULL}};
   luaL_newmetatable(L, TYPE);
   luaL_setfuncs(L, meta, 0);
+  luaL_newmetatable(L, SHOWN);
   lua_newtable(L);
   lua_setfield(L, -2, "__index");
   lua_pushboolean(L, false);
   lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }

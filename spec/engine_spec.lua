@@ -67,7 +67,6 @@ describe("a client with a wait function", function()
       assert.is_nil(request.pollfd)
       assert.is_nil(request.events)
       assert.is_nil(request.timeout)
-      assert.is_truthy(debug.getmetatable(request).__gc)
       if seen[#seen] ~= request then
         table.insert(seen, request)
       end
@@ -77,6 +76,26 @@ describe("a client with a wait function", function()
     assert(poll(client))
     assert.equal(2, #seen)
     assert.not_equal(seen[1], seen[2])
+  end)
+
+  it("shows it nothing that could end the request, also while its answer is read", function()
+    local shown
+    local client = here:client { wait = function(client, _, request)
+      shown = request
+      client:step(1)
+    end }
+    local function close()
+      local _ <close> = shown
+    end
+    assert.equal("running", poll(client).state)
+    assert.error_matches(close, "non%-closable")
+    assert.is_nil(debug.getmetatable(shown).__gc)
+    client:wait(function(at, _, request)
+      shown = request
+      assert.error_matches(close, "non%-closable")
+      at:step(1)
+    end)
+    assert.equal("running", poll(client).state)
   end)
 
   it("goes on at once when it is woken", function()

@@ -116,8 +116,7 @@ end
 -- Notes what a coroutine waits for, or checks what its call has ended with.
 function monkey:resumed(thread, call, good, first, second, request)
   if not good then
-    assert(first == self.raised or tostring(first):find "closed by the wait"
-      or tostring(first):find "is closed", tostring(first))
+    assert(first == self.raised or tostring(first):find "is closed", tostring(first))
   elseif coroutine.status(thread) == "dead" then
     check(call, first, second)
   elseif request then
