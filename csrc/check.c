@@ -66,9 +66,15 @@ bool check_is_header_text(const char *text, size_t size) {
   return true;
 }
 
+/* libcurl leaves a header out whose value is blank: a cancel would go without
+ * its If-Match. */
 void check_header_value(lua_State *L, const char *name, void *field) {
+  const char *text;
   check_string(L, name, field);
-  if (!check_is_header_text(lua_tostring(L, -1), lua_rawlen(L, -1)))
+  text = lua_tostring(L, -1);
+  if (text[strspn(text, " ")] == '\0')
+    luaL_error(L, "option '%s' is blank", name);
+  if (!check_is_header_text(text, lua_rawlen(L, -1)))
     luaL_error(L, "option '%s' holds a control character", name);
 }
 

@@ -55,11 +55,11 @@ static void check_header(lua_State *L, const char *option, size_t spared) {
                option, text);
 }
 
-/* Pushes the line for the pair at the top of the stack. libcurl sends an empty
- * header where the line is "Name;". */
+/* Pushes the line for the pair at the top of the stack. libcurl sends a header
+ * without a value, or with a blank one, where the line is "Name;". */
 static void push_header_line(lua_State *L) {
   const char *value = lua_tostring(L, -1);
-  if (*value)
+  if (value[strspn(value, " ")])
     lua_pushfstring(L, "%s: %s", lua_tostring(L, -2), value);
   else
     lua_pushfstring(L, "%s;", lua_tostring(L, -2));

@@ -94,8 +94,10 @@ describe("a request", function()
         return assert(with:poll(here.location, options)).headers
       end
       assert.same({ "1", "2" }, { sent {}["X-One"], sent {}["X-Two"] })
-      local headers = sent { headers = { ["X-Two"] = "3", ["X-Empty"] = "" } }
-      assert.same({ "3", "" }, { headers["X-Two"], headers["X-Empty"] })
+      local headers = sent { headers = { ["X-Two"] = "3", ["X-Empty"] = "",
+        ["X-Blank"] = "  " } }
+      assert.same({ "3", "", "" },
+        { headers["X-Two"], headers["X-Empty"], headers["X-Blank"] })
       assert.is_nil(headers["X-One"])
     end)
 
