@@ -9,10 +9,14 @@
 #include <unistd.h>
 
 /* Opens a regular file, also by a symbolic link; -1, with errno, 0 where it is
- * none. To look at its kind first leaves a FIFO's writer undisturbed; should
- * the file change its kind meanwhile, nothing waits either. */
-static int open_regular(const char *path) {
+ * none. A path that holds a NUL would be that of another file. To look at its
+ * kind first leaves a FIFO's writer undisturbed; should the file change its
+ * kind meanwhile, nothing waits either. */
+static int open_regular(const char *path, size_t size) {
   struct stat about;
+  errno = EINVAL;
+  if (strlen(path) != size)
+    return -1;
   if (stat(path, &about) != 0)
     return -1;
   errno = 0;
@@ -42,10 +46,11 @@ static ssize_t read_all(int fd, char *bytes, size_t size) {
  * The first `most` bytes of a regular file. What else has a name, a FIFO that
  * nobody writes or a terminal, might hold up the process, and is refused. */
 int file_read(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
+  size_t size;
+  const char *path = luaL_checklstring(L, 1, &size);
   size_t most = (size_t)luaL_checkinteger(L, 2);
   char *bytes = lua_newuserdatauv(L, most, 0);
-  int fd = open_regular(path), error = errno;
+  int fd = open_regular(path, size), error = errno;
   ssize_t length = -1;
   if (fd >= 0) {
     length = read_all(fd, bytes, most);

@@ -53,6 +53,11 @@ describe("cpp.file", function()
     end
   end)
 
+  it("refuses a path with a NUL, which would be that of another file", function()
+    write "token"
+    assert.same({ nil, name .. ": Invalid argument" }, { read(name .. "\0.no", 10) })
+  end)
+
   it("leaves no descriptor open", function()
     write "token"
     local function count()
