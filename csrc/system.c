@@ -8,6 +8,7 @@
 #define _GNU_SOURCE /* poll, sigaction, the terminal's size with -std=c99 */
 #endif
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -27,6 +28,12 @@ static volatile sig_atomic_t caught; /* the first signal; 0: none */
 static struct timespec caught_at;    /* only the handler's */
 static int wake[2] = {-1, -1};       /* readable from the first signal on */
 
+/* Whether a second has passed between two times, or more. */
+static bool is_later(const struct timespec *from, const struct timespec *to) {
+  time_t borrowed = to->tv_nsec < from->tv_nsec;
+  return to->tv_sec - from->tv_sec - borrowed >= 1;
+}
+
 /* The first signal is left to the program, which ends what is under way. One
  * that comes a second later or more finds it stuck. */
 static void on_signal(int signal) {
@@ -37,15 +44,25 @@ static void on_signal(int signal) {
     caught = signal;
     caught_at = now;
     (void)!write(wake[1], "", 1);
-  } else if (now.tv_sec - caught_at.tv_sec > 1) {
+  } else if (is_later(&caught_at, &now)) {
     _exit(128 + signal);
   }
   errno = kept;
 }
 
+/* The handler stays when the Lua state has gone, and so must the library. */
+static void stay_loaded(void) {
+#ifdef RTLD_NODELETE
+  Dl_info self;
+  if (dladdr(&caught_at, &self) && self.dli_fname)
+    dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
+#endif
+}
+
 static bool open_wake(void) {
   if (wake[0] >= 0)
     return true;
+  stay_loaded();
   if (pipe(wake) != 0)
     return false;
   for (int i = 0; i < 2; i++)

@@ -58,13 +58,23 @@ describe("cpp.system", function()
     end)
   end
 
-  it("ends the process with a signal that comes when it has hung for a while", function()
+  it("ends the process with a signal that comes a second later", function()
     assert.equal("130", child([[
       assert(system.catch())
       kill "TERM"
-      os.execute "sleep 2.1"
+      os.execute "sleep 1"
       kill "INT"
       print "never"]], "%s; echo $?"))
+  end)
+
+  it("notes a signal also when its library has been unloaded, as lua_close does", function()
+    assert.equal("alive\n0", child([[
+      assert(system.catch())
+      local libraries = debug.getregistry()._CLIBS
+      getmetatable(libraries).__gc(libraries)
+      kill "TERM"
+      print "alive"
+      os.exit()]], "%s; echo $?"))
   end)
 
   it("ends waits with a signal, and all those after it", function()
