@@ -71,12 +71,23 @@ static enum verdict check_parts(CURLU *url) {
   return verdict;
 }
 
+/* Whether a scheme, where there is one, ends in "://". libcurl takes one slash
+ * and three for two, but proxy_set finds a scheme, and a login, by them. */
+static bool has_two_slashes(const char *text) {
+  text += strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+-."
+                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+  return strncmp(text, ":/", 2) != 0 || (text[2] == '/' && text[3] != '/');
+}
+
 /* Whether a text is the URL of a proxy, as libcurl reads it: without a scheme
  * too, and with user info. A path would be the rest of a password that holds a
  * slash. */
 enum verdict proxy_check(const char *text) {
-  CURLU *url = curl_url();
   enum verdict verdict = VERDICT_NO_MEMORY;
+  CURLU *url;
+  if (!has_two_slashes(text))
+    return VERDICT_INVALID;
+  url = curl_url();
   if (url)
     verdict = url_verdict(
         curl_url_set(url, CURLUPART_URL, text,

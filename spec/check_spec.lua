@@ -95,7 +95,8 @@ describe("wrong use:", function()
       "very-secret:99999", "http://user:very@secret@h:1", "http://user:very/secret@h:1",
       "user:1/very-secret@h", "http://h:1/very-secret", "http://h?very-secret",
       "http://very secret", "http://u:very-secret%00@h:1", "http://u%0a:very-secret@h:1",
-      "socks5h://u:very-secret%1F@h" } do
+      "socks5h://u:very-secret%1F@h", "http:/u:very-secret@h:1", "https:///u:very-secret@h:1",
+      "h:/very-secret" } do
       it("a proxy that is no proxy's URL: " .. value, function()
         for _, message in ipairs(misuse { proxy = value }) do
           assert.matches("option 'proxy': not the URL of a proxy", message, 1, true)

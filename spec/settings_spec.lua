@@ -349,11 +349,13 @@ describe("settings:", function()
         :format(secure.location), environment)
     end
 
-    -- libcurl would go past the first three, and through a host named "u" for the fourth.
+    -- libcurl would go past the first three, and through a host named "u" for the
+    -- fourth; of the two after it the module would send the login in clear.
     it("names a proxy that is none, which does not pass", function()
       local host = here.endpoint:match "//(.*)"
       for _, proxy in ipairs { "http://us%00er:pw@" .. host, "user:p%1fw@" .. host,
-        "socks5h://:%0a@" .. host, "http://u:12/3@" .. host, '"http://127.0.0.1:1"',
+        "socks5h://:%0a@" .. host, "http://u:12/3@" .. host, "https:/u:p@" .. host,
+        "socks5h:///u:p@" .. host, '"http://127.0.0.1:1"',
         "foo://127.0.0.1:1", "http://127.0.0.1:99999" } do
         assert.equal("invalid_proxy false", with_bad_proxy(proxy))
         assert.equal("canceled", with_bad_proxy(proxy, "localhost"))
