@@ -44,7 +44,7 @@ const char *answer_header(const struct answer *a, enum header name) {
 /* The service's id of the exchange, for its support; NULL: it gave none. */
 const char *answer_request_id(const struct answer *a) {
   const char *id = answer_header(a, HEADER_REQUEST_ID);
-  return id ? id : answer_header(a, HEADER_CORRELATION_ID);
+  return id && *id ? id : answer_header(a, HEADER_CORRELATION_ID);
 }
 
 /* Digits to seconds; -1 for anything else and for more than 10 of them, which
@@ -170,14 +170,16 @@ static const char *trim(const char *text, size_t *size) {
   return text;
 }
 
-/* Keeps the value of a header that the module reads; the first one wins. */
+/* Keeps the value of a header that the module reads; the first one wins that is
+ * not empty. */
 static bool keep_value(struct answer *a, enum header name, const char *text,
                        size_t size) {
+  const char *first = answer_header(a, name);
   size_t start = a->head.length;
   text = trim(text, &size);
   if (name == HEADER_CONTENT_LENGTH && is_bad_length(a, text, size))
     a->bad_length = true;
-  if (a->value[name])
+  if (first && *first)
     return true;
   if (!buffer_append(&a->head, text, size) || !buffer_append(&a->head, "", 1))
     return false;

@@ -136,19 +136,29 @@ static bool is_unchanged(lua_State *L, const struct answer *a) {
   return same;
 }
 
-/* False: the operation that was polled holds no state, as one of a script's own
- * making; nothing is done. */
+/* Whether the operation that was polled is that of a cancel: what its document
+ * says has not been read. */
+static bool is_accepted(lua_State *L) {
+  const char *state = table_text(L, SLOT_FIRST, "state");
+  bool accepted = state && strcmp(state, "accepted") == 0;
+  lua_pop(L, 1);
+  return accepted;
+}
+
+/* False: the operation that was polled does not hold what its document says, or
+ * no state, as one of a script's own making; nothing is done. */
 static bool build_unchanged(lua_State *L, struct request *r) {
   static const char *const kept[] = {"done",  "status",   "id",  "publisher",
                                      "offer", "progress", "body"};
-  if (!table_copy(L, SLOT_FIRST, SLOT_TABLE, "state"))
+  bool moving = r->transfer->answer.status == 202;
+  if ((moving && is_accepted(L)) ||
+      !table_copy(L, SLOT_FIRST, SLOT_TABLE, "state"))
     return false;
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
     table_copy(L, SLOT_FIRST, SLOT_TABLE, kept[i]);
   set_exchange(L, r->transfer, false);
-  if (r->transfer->answer.status == 202)
-    operation_set_state(L, SLOT_TABLE,
-                        RUNNING); /* after the cancel's own 202 */
+  if (moving)
+    operation_set_state(L, SLOT_TABLE, RUNNING);
   return true;
 }
 

@@ -127,6 +127,12 @@ describe("the answer", function()
       assert.equal("c-1", assert(client:poll(here.location)).request_id)
     end)
 
+    it("is known by its correlation id where its request id is empty", function()
+      here:send("HTTP/1.1 200 OK", "x-ms-request-id:", "x-ms-correlation-id: c-1",
+        "Content-Length: 2", "", "{}")
+      assert.equal("c-1", assert(client:poll(here.location)).request_id)
+    end)
+
     it("is the last one: an informational one before it counts for nothing", function()
       here:send("HTTP/1.1 103 Early Hints", "x-ms-request-id: early", "Retry-After: 9", "",
         "HTTP/1.1 200 OK", "Content-Length: 21", "", '{"status":"canceled"}')
@@ -250,6 +256,18 @@ describe("the answer", function()
         { accepted.state, operation.state, operation.changed })
     end)
 
+    it("tells what the document of the cancel's own 202 says", function()
+      here:answer(202, '{"status":"Running","id":"7","steps":[{"progressPercentage":40}]}',
+        { Location = "/api/operations/x$1" })
+      local accepted = assert(client:cancel("contoso", "vm"))
+      for _ = 1, 2 do
+        accepted = assert(client:poll(accepted))
+        assert.same({ "running", "Running", "7", 40, false, "contoso" }, { accepted.state,
+          accepted.status, accepted.id, accepted.progress, accepted.changed,
+          accepted.publisher })
+      end
+    end)
+
     it("still tells a new Retry-After and request id", function()
       local first = assert(poll(200, BODY, { ["Retry-After"] = "5" }))
       here:answer(200, BODY, { ["Retry-After"] = "9", ["x-ms-request-id"] = "second" })
@@ -277,6 +295,12 @@ describe("the answer", function()
       assert.is_nil(polled)
       assert.same({ "protocol", "no_location", false, false },
         { err.kind, err.code, err.sent, err.retryable })
+    end)
+
+    it("that is 202 may have an empty location before one, of the same header too", function()
+      here:send("HTTP/1.1 202 Accepted", "Location:", "Location: /api/b",
+        "Content-Length: 0", "Connection: close", "", "")
+      assert.matches("/api/b%?", assert(client:cancel("contoso", "vm")).location)
     end)
 
     it("that is 202 may have an empty header, or a location that is no URL", function()

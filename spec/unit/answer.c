@@ -49,6 +49,8 @@ static void test_header_names(void) {
   CHECK(is(&a, HEADER_REQUEST_ID, "") && is(&a, HEADER_DATE, NULL));
   feed(&a, "location: /second\r\n");
   CHECK(is(&a, HEADER_LOCATION, "/b"));
+  feed(&a, "x-ms-request-id: behind an empty one\r\n");
+  CHECK(is(&a, HEADER_REQUEST_ID, "behind an empty one"));
   CHECK(feed(&a, "\r\n") == 2 && a.head_complete);
   feed(&a, "Date: in a trailer\r\n");
   CHECK(is(&a, HEADER_DATE, NULL) && a.head_complete);
