@@ -131,6 +131,17 @@ static bool set_proxy(lua_State *L, struct request *r) {
   return true;
 }
 
+/* libcurl's codes for a URL that it has no memory to take are those for one
+ * that is none. Each that it gets has been parsed before. */
+static bool set_memory(lua_State *L, const struct request *r) {
+  const char *text = r->transfer->error;
+  if (strcmp(text, "No URL set") != 0 &&
+      strncmp(text, "Unsupported proxy syntax", 24) != 0)
+    return false;
+  error_set_memory(L, SLOT_TABLE);
+  return true;
+}
+
 /* A proxy of the environment whose URL is none. libcurl has no code for that,
  * but begins its text so. */
 static bool set_no_proxy_url(lua_State *L, const struct request *r) {
@@ -275,7 +286,8 @@ void wire_explain(lua_State *L, struct request *r) {
   if (set_cause(L, r))
     return;
   a = answer_of(r);
-  if (set_stopped(L, a) || set_proxy(L, r) || set_no_proxy_url(L, r))
+  if (set_stopped(L, a) || set_proxy(L, r) || set_memory(L, r) ||
+      set_no_proxy_url(L, r))
     return;
   if (a->bad_length)
     set_word(L, "protocol", "invalid_http", false,
