@@ -11,18 +11,27 @@ static bool set_item_location(lua_State *L, struct buffer *url, int item) {
   return true;
 }
 
-/* Replaces the object on top of the stack by the operation it describes. False:
- * out of memory. */
-static bool to_item(lua_State *L, struct transfer *t) {
-  int object = lua_gettop(L), item = object + 1;
+/* Reads the object at `object`, and keeps it: items hold their tree. */
+static void read_item(lua_State *L, int object, int item) {
   const char *word = "submissionState";
-  lua_createtable(L, 0, 12);
   lua_pushvalue(L, object);
   if (table_get(L, object, word) != LUA_TSTRING)
     word = "status";
   lua_pop(L, 1);
   operation_read(L, item, word);
   lua_setfield(L, item, "document");
+}
+
+/* Replaces the value on top of the stack by the operation it describes. One
+ * that is no object says that there is something, and not what. False: out of
+ * memory. */
+static bool to_item(lua_State *L, struct transfer *t) {
+  int object = lua_gettop(L), item = object + 1;
+  lua_createtable(L, 0, 12);
+  if (lua_istable(L, object))
+    read_item(L, object, item);
+  else
+    operation_set_state(L, item, UNKNOWN);
   table_set_boolean(L, item, "changed", true);
   exchange_set_offer(L, item);
   table_get(L, item, "id");
@@ -41,8 +50,7 @@ bool list_keep(lua_State *L, struct transfer *t, const char *filter) {
   lua_Integer count = (lua_Integer)lua_rawlen(L, array), kept = 0;
   for (lua_Integer i = 1; i <= count; i++) {
     lua_settop(L, array);
-    if (lua_rawgeti(L, array, i) != LUA_TTABLE)
-      continue;
+    lua_rawgeti(L, array, i);
     if (!to_item(L, t))
       return false;
     if (operation_matches(L, filter))

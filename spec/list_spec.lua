@@ -55,10 +55,16 @@ describe("the answer", function()
       assert.is_nil(items[#items - 1].location)
     end)
 
-    it("passes over what is no operation", function()
+    it("has an unknown operation for what is none", function()
       local items = list(nil, LIST)
-      assert.equal("aaa", items[1].id)
-      assert.equal("ddd", items[#items].id)
+      assert.same({ "running", "canceled", "unknown", "unknown", "unknown", "succeeded",
+        "running" }, states(items))
+      for i = 3, 5 do
+        local item = items[i]
+        assert.same({ false, "contoso" }, { item.done, item.publisher, item.id, item.location })
+        assert.matches("^contoso/vm: unknown", tostring(item))
+      end
+      assert.same({}, { items[3].document, items[4].document, items[4].steps })
     end)
 
     it("is filtered here too, by the folded word", function()

@@ -428,7 +428,8 @@
 --- From a workflow: what is followed, as last seen.
 ---@field operation? cpp.operation
 --- From a workflow: what became of the cancel. `not_sent`: no request left;
---- `refused`: the service said no.
+--- `refused`: the service said no, with a 4xx but 408; `unknown`: the answer was lost, or
+--- says neither.
 ---@field cancel? "not_sent"|"refused"|"accepted"|"unknown"
 --- From `workflow.cancel`: its last polls.
 ---@field polls? cpp.workflow.poll[]
@@ -518,7 +519,8 @@ function client:cancel(publisher, offer, opts) end
 function client:poll(where, opts) end
 
 --- Lists the operations of an offer: GET …/offers/{offer}/submissions/. Their
---- order is documented nowhere. The list can lag behind.
+--- order is documented nowhere. The list can lag behind. An item that is no object
+--- is an operation in state `unknown`.
 ---@param publisher string
 ---@param offer string
 ---@param opts? cpp.list_options

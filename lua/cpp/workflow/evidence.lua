@@ -243,7 +243,7 @@ local function note_idle_post(e, err, fate)
     e.enough = not passes
     return
   end
-  e.cancel = fate == "refused" and fate or e.cancel
+  e.cancel = fate ~= "not_sent" and fate or e.cancel
   e.fatal = not passes and err or e.fatal
   forget_look(e.listing)
   for _, seen in pairs(e.by_key) do
@@ -269,7 +269,7 @@ end
 function evidence.post(e, answer, err, asked, answered)
   local fate = answer and "accepted" or fault.fate(err)
   e.trouble = err
-  if fate == "not_sent" or fate == "refused" then
+  if fate == "not_sent" or fate == "refused" or (err and (err.status or 0) // 100 == 3) then
     note_idle_post(e, err, fate)
   else
     note_post(e, answer, err, fate, asked, answered)

@@ -56,7 +56,7 @@ end
 
 --- What became of a cancel that was answered with an error. A 202 cut in its body
 --- is accepted; 408 and 5xx may come from a gateway that gave up on a service that
---- went on.
+--- went on, and a 3xx after the service did.
 ---@return "not_sent"|"refused"|"accepted"|"unknown"
 function fault.fate(err)
   local status = err.status or 0
@@ -65,7 +65,7 @@ function fault.fate(err)
   elseif status == 202 then
     return "accepted"
   end
-  local is_refused = status >= 300 and status < 500 and status ~= 408
+  local is_refused = status >= 400 and status < 500 and status ~= 408
   return is_refused and "refused" or "unknown"
 end
 
