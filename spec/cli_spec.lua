@@ -36,6 +36,16 @@ describe("cloudpartner emulate --offer", function()
       child:read_until "^cloudpartner ")
   end)
 
+  it("prints what sets another route aside", function()
+    local child <close> = command.start "emulate --speed 1000 --credential secret"
+    local export = child:read_until "^export "
+    local unset = child:read_until "^unset "
+    local result = command.shell(export .. "\n" .. unset .. "\ncloudpartner whoami --json",
+      { CPP_TOKEN = "stale", AZURE_FEDERATED_TOKEN_FILE = "/nowhere" })
+    assert.equal(0, result.status)
+    assert.matches('"source":"client secret of ', result.out)
+  end)
+
   it("starts another publish after the last one, where it is told to", function()
     local child <close> = command.start "emulate --speed 1000 --republish"
     local export = child:read_until "^export "
@@ -174,6 +184,26 @@ describe("Ctrl-C", function()
       .. ".*only if that still runs:\ncloudpartner cancel [^\n]*contoso/stop%-unheard/"
       .. RAN:gsub("%-", "%%-"), rest)
   end)
+
+  for _, words in ipairs { "operations", "cancel --dry-run" } do
+    it("ends looks at several, with a result for each: " .. words, function()
+      local name = "look-" .. words:match "%a+"
+      offer(name)
+      offer(name .. "-2")
+      service.portal:set("*", { faults = { { on = "operations", delay = 1e6, times = -1 } } })
+      service.freeze()
+      local child <close> = command.start(("%s contoso %s %s-2 --json"):format(words, name,
+        name), command.of(service.portal))
+      service.await(name, "lists")
+      local rest, how, status = child:kill "TERM"
+      assert.same({ "exit", 143 }, { how, status })
+      local codes = {}
+      for i, one in ipairs(result_in(rest)) do
+        codes[i] = one.offer .. " " .. one.error.code
+      end
+      assert.same({ name .. " interrupted", name .. "-2 interrupted" }, codes)
+    end)
+  end
 
   it("ends what has sent nothing, and says so", function()
     offer "stop-silent"

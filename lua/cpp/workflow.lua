@@ -156,6 +156,9 @@ end
 ---@param operation cpp.operation
 ---@return {step: string|nil, text: string}[]  `step` is absent for the operation's own
 function workflow.problems(operation)
+  if type(operation) ~= "table" then
+    error("workflow.problems: an operation expected, got " .. type(operation), 2)
+  end
   return problems_of(operation)
 end
 

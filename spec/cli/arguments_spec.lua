@@ -32,6 +32,24 @@ describe("words of the command line", function()
   end
 end)
 
+describe("a proxy", function()
+  local command = require "spec.cli.command"
+
+  for _, proxy in ipairs { "http://u:secret@h", "u:secret@h", "socks5://u:secret@h",
+    "socks5h://u%3Asecret@h:1", "https:/u:secret@h" } do
+    it("has no password on a command line: " .. proxy, function()
+      local result = command.run("status a b --dry-run --proxy " .. proxy)
+      assert.equal(2, result.status)
+      assert.matches("a password does not belong on a command line", result.err)
+      assert.is_nil(result.err:find "secret")
+    end)
+  end
+
+  it("may have a name there", function()
+    assert.equal(0, command.run("status a b --dry-run --proxy socks5://u@127.0.0.1:1").status)
+  end)
+end)
+
 describe("a time", function()
   local to_seconds = arguments.to("duration", "--deadline")
 

@@ -79,6 +79,30 @@ describe("cloudpartner cancel", function()
       .. "cloudpartner cancel %-%-endpoint http://127.0.0.1:9 contoso/vm\n$", result.err)
   end)
 
+  it("goes on with the operation that is wanted, though another one runs", function()
+    offer("not-mine", { id = RAN })
+    local given = "cancel contoso/not-mine/mine --interval 0.02 --deadline 0.1"
+    local result = run(given)
+    assert.matches("\ncloudpartner cancel contoso/not%-mine/mine\n$", result.err)
+    local told = objects(run(given .. " --json").out)
+    assert.same({ "result", "deadline", "mine" }, { told[#told].event,
+      told[#told].error.code, told[#told].operation })
+    assert.matches("/operations/mine$", told[#told].location)
+    assert.equal(0, counts "not-mine".cancels)
+  end)
+
+  it("goes on with the addresses where no cancel was sent", function()
+    local result = run("cancel contoso vm --endpoint http://127.0.0.1:9 --deadline 0.1 "
+      .. "--email a@x.com --email b@x.com --ignore-idle")
+    assert.matches("\ncloudpartner cancel [^\n]* %-%-email a@x.com %-%-email b@x.com "
+      .. "%-%-ignore%-idle contoso/vm\n$", result.err)
+  end)
+
+  it("goes on with what begins like an option", function()
+    local result = run("cancel --endpoint http://127.0.0.1:9 --deadline 0.1 -- -p/x")
+    assert.matches("\ncloudpartner cancel [^\n]* %-%- %-p/x\n$", result.err)
+  end)
+
   it("goes on with a cancel that is never blind where the answer was lost", function()
     offer("lost", { cancel_seconds = 1e6, cancellation_state = false, id = RAN })
     service.portal:set("*", { faults = { { on = "cancel", drop = "after" } } })
@@ -413,8 +437,10 @@ describe("cloudpartner cancel", function()
       offer("dry-other", { id = RAN })
       local result = run "cancel contoso/dry-other/theirs --dry-run"
       assert.equal(0, result.status)
-      assert.matches("would send nothing: publish " .. RAN:gsub("%-", "%%-")
-        .. ", running, and not theirs\n", result.out)
+      local why = "would send nothing: publish " .. RAN .. ", running, and not theirs"
+      assert.equal("contoso/dry-other: " .. why .. "\n", result.out)
+      local told = objects(run "cancel contoso/dry-other/theirs --dry-run --json".out)
+      assert.same({ why }, { told[1].trouble, told[1].curl })
     end)
 
     it("is JSON, too", function()

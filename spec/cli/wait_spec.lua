@@ -94,6 +94,15 @@ describe("cloudpartner wait", function()
       result.err)
   end)
 
+  it("ends with 1 at the deadline where nothing has ever answered", function()
+    local result = run("wait contoso/vm/x --endpoint http://127.0.0.1:9 --deadline 0.1 --json")
+    assert.equal(1, result.status)
+    local told = objects(result.out)
+    local last = told[#told]
+    assert.same({ "contoso", "vm", "x", "deadline" },
+      { last.publisher, last.offer, last.operation, last.error.code })
+  end)
+
   it("takes every form of a location", function()
     local result = run("wait --dry-run api/a '/api/operations/a$b$2$c' "
       .. "HTTPS://evil.example")

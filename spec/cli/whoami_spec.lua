@@ -40,6 +40,8 @@ describe("cloudpartner whoami", function()
     assert.equal(1, result.status)
     assert.is_nil((result.out .. result.err):find "hidden")
     assert.matches("^cloudpartner: ", result.err)
+    local told = cjson.decode(result.out)
+    assert.same({ "result", "transport" }, { told.event, told.error.kind })
   end)
 
   it("shows a user's, clean, and warns of what will be refused", function()

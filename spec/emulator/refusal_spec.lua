@@ -47,7 +47,13 @@ describe("the emulator refuses", function()
   end
 
   it("a client that does not accept JSON", function()
-    assert.equal(406, get(still(), path .. "status", "-H", "Accept: text/html").status)
+    for _, range in ipairs { "text/html", "data/*", "application/jsonx",
+      "text/html, application/json;q=0" } do
+      assert.equal(406, get(still(), path .. "status", "-H", "Accept: " .. range).status)
+    end
+    for _, range in ipairs { "*/*", "text/html, Application/JSON;q=0.5", "application/*" } do
+      assert.equal(200, get(still(), path .. "status", "-H", "Accept: " .. range).status)
+    end
   end)
 
   it("another publisher's offer", function()
@@ -93,9 +99,12 @@ describe("the emulator refuses", function()
   end)
 
   it("a body of another type", function()
-    local answer = ask(still(), path .. "cancel?" .. VERSION, "-H", bearer(portal),
-      "-d", BODY)
-    assert.equal("InvalidContentType", answer.document.error.code)
+    for _, kind in ipairs { "application/x-www-form-urlencoded", "application/jsonx",
+      "application/json-patch+json" } do
+      local answer = ask(still(), path .. "cancel?" .. VERSION, "-H", bearer(portal),
+        "-H", "Content-Type: " .. kind, "-d", BODY)
+      assert.equal("InvalidContentType", answer.document.error.code)
+    end
   end)
 
   it("a POST of unknown length", function()

@@ -62,7 +62,8 @@ end
 
 -- Whoever lists processes would see it.
 local function to_proxy(argument)
-  if argument:find "^%a*:?/?/?[^/@]*:[^/@]*@" then
+  local user = (argument:match "^(.*)@" or ""):gsub("^[%w+.-]+:/+", ""):lower()
+  if user:find ":" or user:find "%%3a" then
     return nil, "option '--proxy': a password does not belong on a command line; "
       .. "https_proxy may hold one"
   end

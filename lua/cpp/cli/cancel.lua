@@ -85,11 +85,15 @@ end
 
 ---@class cpp.cli.target: cpp.cli.known, cpp.cli.row
 ---@field refusal integer|nil  HTTP status of the answer that refused the cancel
+---@field number integer  its place
+---@field is_settled boolean|nil  its first try has come to something
 ---@field told string|nil  the line to go on with that was told
 ---@field result cpp.workflow.result|nil
 
 ---@class cpp.cli.cancel: cpp.cli.session
 ---@field targets cpp.cli.target[]
+---@field unsettled integer  targets whose first try has come to nothing yet
+---@field news table<cpp.cli.target, true>  of which something may be new to tell
 ---@field since number|nil  when the first cancel was accepted
 ---@field explained boolean|nil  why it takes long
 
@@ -107,18 +111,35 @@ local function goes_on(target)
     and not (target.seen and target.seen.done)
 end
 
-local function tell_next(self)
-  local news, is_settled = {}, true
-  for _, target in ipairs(self.targets) do
-    local one = goes_on(target) and tell.next_of_cancel(target)
-    news[#news + 1] = one and one.word ~= target.told and one or nil
-    is_settled = is_settled and (target.cancel ~= "not_sent" or target.result ~= nil)
+local function in_order(set)
+  local list = {}
+  for target in pairs(set) do
+    list[#list + 1] = target
   end
-  local is_time = is_settled or self.client:now() >= (self.since or math.huge) + PATIENCE
-  if #news > 0 and is_time and not self.given.quiet and not self.given.no_wait then
-    for _, one in ipairs(news) do
-      one.known.told = one.word
+  table.sort(list, function(a, b) return a.number < b.number end)
+  return list
+end
+
+-- Called after each exchange: it looks at no more targets than have news.
+local function tell_next(self, changed)
+  if not changed.is_settled and (changed.cancel ~= "not_sent" or changed.result) then
+    changed.is_settled, self.unsettled = true, self.unsettled - 1
+  end
+  self.news[changed] = true
+  local is_time = self.unsettled == 0
+    or self.client:now() >= (self.since or math.huge) + PATIENCE
+  if self.given.quiet or self.given.no_wait or not is_time then
+    return
+  end
+  local news = {}
+  for _, target in ipairs(in_order(self.news)) do
+    local one = goes_on(target) and tell.next_of_cancel(target)
+    if one and one.word ~= target.told then
+      news[#news + 1], target.told = one, one.word
     end
+  end
+  self.news = {}
+  if #news > 0 then
     self:tell_next(news)
   end
 end
@@ -148,7 +169,7 @@ local function overhear(self, target, event)
     target.unknown = text.clean(target.wanted)
     self.screen:change(target)
   end
-  tell_next(self)
+  tell_next(self, target)
 end
 
 -- The service's answer to the cancel, if it is a 200, is done and has no location. What had
@@ -168,7 +189,7 @@ local function hear(self, target, operation)
     self.screen:change(target, operation)
     emit_change(self, target, operation)
   end
-  tell_next(self)
+  tell_next(self, target)
 end
 
 local function emit_result(self, target, result, problems)
@@ -220,7 +241,7 @@ local function finish(self, target, result)
   end
   target.result = result
   print_result(self, target, result)
-  tell_next(self)
+  tell_next(self, target)
 end
 
 -- What is refused, or sure to fail again, needs another thing mended first.
@@ -236,7 +257,8 @@ end
 local function add_target(self, one)
   local target = self.screen:add(tell.name(one), rows.cancel, { cancel = "not_sent",
     publisher = one.publisher, offer = one.offer, wanted = one.operation })
-  self.targets[#self.targets + 1] = target
+  target.number = #self.targets + 1
+  self.targets[target.number] = target
   return target, { publisher = one.publisher, offer = one.offer, operation = one.operation,
     trace = self:listener(target, overhear) }
 end
@@ -247,7 +269,7 @@ local function cancel_offers(self, list)
   self:rehearse("cancel", list)
   system.ignore_sigpipe()
   local given, keys, target_of = self.given, {}, {}
-  self.targets = {}
+  self.targets, self.unsettled, self.news = {}, #list, {}
   for i, one in ipairs(list) do
     local target, key = add_target(self, one)
     keys[i], target_of[key] = key, target
@@ -277,24 +299,27 @@ local function running_in(list)
   end
 end
 
+-- In words; and whether a cancel would be sent.
 local function foretell(running, wanted)
-  local shown = running and ("%s %s, %s"):format(tell.kind(running) or "operation",
-    text.clean(running.id), tell.state(running))
+  local shown = running and ("%s%s, %s"):format(tell.kind(running) or "operation",
+    running.id and " " .. text.clean(running.id) or "", tell.state(running))
   if wanted and (not running or running.id ~= wanted) then
     return ("would send nothing: %s, and not %s"):format(shown or "nothing is seen running",
-      text.clean(wanted))
+      text.clean(wanted)), false
   end
   return shown and "would cancel " .. shown
-    or "nothing is seen running; a cancel would be sent all the same"
+    or "nothing is seen running; a cancel would be sent all the same", true
 end
 
 local function show_dry_run(self, list, one, request)
   local running = running_in(list)
+  local what, is_sent = foretell(running, one.operation)
   if not self.given.json then
-    self.screen:print(("%s: %s"):format(tell.name(one), foretell(running, one.operation)))
+    self.screen:print(tell.name(one) .. ": " .. what)
   end
-  self:print_request(request, { publisher = one.publisher, offer = one.offer,
-    kind = running and tell.kind(running) }, running or one)
+  self:print_request(is_sent and request, { publisher = one.publisher, offer = one.offer,
+    kind = running and tell.kind(running), trouble = not is_sent and what or nil },
+    running or one)
 end
 
 -- Wrong use shows before the look, which is sent.

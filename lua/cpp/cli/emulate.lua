@@ -11,8 +11,8 @@ local HELP = {
   summary = "Run the portal on this machine.",
   description = [[
 Starts the portal on this machine, with offers in the middle of a publish, and
-prints what to paste into another shell: a line that makes it the service there,
-and one that cancels. It runs until Ctrl-C. Needs nginx with its Lua module.]],
+prints what to paste into another shell: what makes it the service there, and a
+line that cancels. It runs until Ctrl-C. Needs nginx with its Lua module.]],
   epilog = [[
 Examples:
    cloudpartner emulate
@@ -58,18 +58,31 @@ local function read_offers(given)
   return names, offers
 end
 
--- What to paste elsewhere.
+-- Each leads to a token, those that come first before the others; a shell may have some
+-- from lines that were pasted before.
+local LEADS = { "CPP_TOKEN", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH",
+  "AZURE_FEDERATED_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_URL", "SYSTEM_OIDCREQUESTURI",
+  "IDENTITY_ENDPOINT" }
+
+-- What to paste elsewhere. A token comes before all other routes.
 local function print_lines(portal, route, names)
-  local words = {}
-  for name, value in pairs(portal:environment(route)) do
+  local environment, words, others = portal:environment(route), {}, {}
+  for name, value in pairs(environment) do
     words[#words + 1] = name .. "=" .. text.quote(value)
+  end
+  for _, name in ipairs(LEADS) do
+    others[#others + 1] = not environment[name] and name or nil
   end
   table.sort(words)
   print("export " .. table.concat(words, " "))
+  if route ~= "token" then
+    print("unset " .. table.concat(others, " "))
+  end
   for i, name in ipairs(names) do
     names[i] = text.quote_word(text.clean(name))
   end
-  print("cloudpartner cancel " .. table.concat(names, " "))
+  local list = table.concat(names, " ")
+  print("cloudpartner cancel " .. (list:find "%f[^\0 ]%-" and "-- " or "") .. list)
   io.stdout:flush()
   io.stderr:write("The portal runs until Ctrl-C. Paste these lines elsewhere.\n")
 end

@@ -54,7 +54,8 @@ local LONG_PAUSE = 10
 --- The option `trace` for calls: tells what fails meanwhile, and what makes a workflow
 --- wait. One look is not tried again.
 ---@param subject cpp.cli.row  whose calls they are
----@param overhear? fun(self: cpp.cli.session, subject: cpp.cli.row, event: table)
+---@param overhear? fun(self: cpp.cli.session, subject: cpp.cli.row, event: table,
+---  heard: boolean)  whether the service has ever answered
 function session:listener(subject, overhear)
   local listen = trace.listener(function() return self.client:now() end)
   return function(event)
@@ -70,7 +71,7 @@ function session:listener(subject, overhear)
         text.duration(event.retry_after)))
     end
     if overhear then
-      overhear(self, subject, event)
+      overhear(self, subject, event, heard)
     end
   end
 end
@@ -247,12 +248,13 @@ function session:fail(subject, err)
   return err
 end
 
---- Tells what would be sent; `known` is what else a line of JSON is to say.
+--- Tells what would be sent, if anything would; `known` is what else a line of JSON is to
+--- say.
 function session:print_request(request, known, subject)
   if self.given.json then
-    known.curl = tostring(request)
+    known.curl = request and tostring(request) or nil
     self:emit("dry_run", known, subject)
-  else
+  elseif request then
     self.screen:emit(tostring(request))
   end
 end
@@ -294,6 +296,14 @@ local function show_whole(self, operation)
   self:show(operation, workflow.problems(operation), tell.steps(operation))
 end
 
+-- A closed client raises where it is called.
+local function ask(self, method, subject)
+  if self.client:closed() then
+    return nil, cpp.error { kind = "closed", code = "closed", message = "the client is closed" }
+  end
+  return self.client[method](self.client, parameters(method, subject))
+end
+
 --- Asks once about each subject, and shows the answer, an operation if no function is
 --- given for it; with `--dry-run` the curl line. The exit status.
 function session:look_at(method, subjects, show)
@@ -302,7 +312,7 @@ function session:look_at(method, subjects, show)
   for i, subject in ipairs(subjects) do
     local answer, err = nil, errs[i]
     if not err and not self.given.dry_run then
-      answer, err = self.client[method](self.client, parameters(method, subject))
+      answer, err = ask(self, method, subject)
     end
     if answer then
       (show or show_whole)(self, answer, subject, i)

@@ -131,7 +131,7 @@ end
 function tell.item(operation)
   local time = tell.changed(operation) or ""
   time = time:gsub("^(%d+%-%d+%-%d+T%d+:%d+:%d+)[%d.]*", "%1")
-  local line = ("%s  %s  %s  %s"):format(text.clean(operation.id),
+  local line = ("%s  %s  %s  %s"):format(operation.id and text.clean(operation.id) or "-",
     text.pad(tell.state(operation), 11), text.pad(tell.kind(operation) or "", 8), time)
   return (line:gsub(" +$", ""))
 end
@@ -150,7 +150,7 @@ function tell.fate(err, refusal)
 end
 
 local ENDS = { deadline = "not ended", interrupted = "stopped", refused = "refused",
-  not_sent = "not sent" }
+  not_sent = "not sent", not_canceled = "not canceled" }
 
 --- A word or two for the sum of several.
 function tell.word(result)
@@ -218,7 +218,8 @@ local HINTS = {
   end,
   [409] = function(_, subject)
     local name = subject.offer and text.quote_word(tell.name(subject)) or "PUBLISHER/OFFER"
-    return ("something else is under way: `cloudpartner operations %s` shows what"):format(name)
+    return ("the service says why; `cloudpartner operations %s` shows what is under way")
+      :format(name)
   end,
 }
 
@@ -259,6 +260,7 @@ end
 ---@field offer string
 ---@field wanted string|nil  id of the operation that alone may be canceled
 ---@field seen cpp.operation|nil  that runs, as last seen
+---@field is_other boolean|nil  which is not the wanted one
 ---@field looked boolean|nil  a look has been answered
 ---@field cancel "not_sent"|"refused"|"accepted"|"unknown"
 
@@ -268,8 +270,9 @@ tell.LEADS_ON = { deadline = true, interrupted = true, not_canceled = true,
 
 --- How to go on with a cancel, by what is known of it, and the code of what ended it.
 function tell.next_of_cancel(known, code)
-  local name, seen, fate = known.publisher .. "/" .. known.offer, known.seen, known.cancel
-  local id = seen and seen.id or known.wanted
+  local name, fate = known.publisher .. "/" .. known.offer, known.cancel
+  local seen = not known.is_other and known.seen or nil
+  local id = known.wanted or (seen and seen.id)
   local word = id and name .. "/" .. id
   local function with(sort, target, intro)
     return { known = known, name = tell.name(known), sort = sort, word = target,
@@ -312,6 +315,11 @@ local function line_of(sort, given, targets)
   add("--proxy", given.proxy)
   local lag = sort ~= "operations" and given.list_lag
   add("--list-lag", lag and ("%g"):format(lag):gsub(",", "."))
+  for _, address in ipairs(sort == "cancel" and given.emails or {}) do
+    add("--email", address)
+  end
+  add("--ignore-idle", sort == "cancel" and given.ignore_idle)
+  add("--", table.concat(targets, " "):find "%f[^\0 ]%-" ~= nil)
   for _, target in ipairs(targets) do
     parts[#parts + 1] = text.quote_word(text.clean(target))
   end

@@ -50,10 +50,10 @@ function wait.define(parser)
 end
 
 --- The exit status of one wait: 0 where it ended in the state that is wanted, by default
---- in any but failure.
-function wait.status(operation, err, wanted)
+--- in any but failure; `is_unheard`, where the service has never answered.
+function wait.status(operation, err, wanted, is_unheard)
   if not operation then
-    return err.code == "deadline" and 6 or 1
+    return err.code == "deadline" and not is_unheard and 6 or 1
   elseif operation.state == wanted then
     return 0
   elseif not operation.done then
@@ -66,6 +66,7 @@ end
 
 ---@class cpp.cli.awaited: cpp.cli.subject, cpp.cli.row
 ---@field seen cpp.operation|nil  as last seen
+---@field heard boolean|nil  the service has answered
 
 local function hear(self, subject, operation)
   subject.seen, subject.label = operation, tell.name(operation)
@@ -73,7 +74,8 @@ local function hear(self, subject, operation)
   self:emit_change({}, operation)
 end
 
-local function overhear(self, subject, event)
+local function overhear(self, subject, event, heard)
+  subject.heard = heard
   if event.status == 404 and event.method == "GET" and not subject.seen then
     subject.unknown = text.clean(subject.operation or subject.label)
     self.screen:change(subject)
@@ -96,7 +98,7 @@ local function wait_for(self, subject)
     err.operation = subject.seen
     err = self:fail(subject, err)
   end
-  return { status = wait.status(operation, err, given.wanted),
+  return { status = wait.status(operation, err, given.wanted, not subject.heard),
     word = operation and tell.state(operation) or tell.word { err = { code = err.code } },
     next = err and tell.LEADS_ON[err.code] and tell.next_of_wait(subject) or nil }
 end

@@ -103,7 +103,11 @@ end
 local function look(self)
   local token, err = self.token(self.client)
   if not token then
-    self:complain("cloudpartner", self:explain(err))
+    err = self:explain(err)
+    if self.given.json then
+      self:emit("result", { error = err })
+    end
+    self:complain("cloudpartner", err)
     return 1
   end
   tell_passed_over(self)

@@ -32,7 +32,7 @@ local function unseen(self)
 end
 
 local function fields_of(self, v)
-  local seen = v.seen or verdict.focus(self)
+  local seen = v.seen or (not self.sent and self.wanted) or verdict.focus(self)
   local view = seen and seen.view or unseen(self)
   local where = seen or view or self.place
   return { publisher = self.publisher, offer = self.offer, cancel = self.cancel,

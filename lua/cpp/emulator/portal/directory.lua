@@ -6,7 +6,7 @@ local tokens = require "cpp.emulator.portal.tokens"
 
 local directory = {}
 
-local FORM = "^application/x%-www%-form%-urlencoded"
+local FORM = "^application/x%-www%-form%-urlencoded%s*;"
 local ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 -- Endpoint -> its path below the tenant, the parameter that says what a token is for, and
@@ -102,7 +102,7 @@ end
 function directory.answer(request)
   if request.tenant ~= ids.tenant then
     return failure(400, "invalid_request", 90002, "Tenant not found.")
-  elseif not (request.content_type or ""):find(FORM) then
+  elseif not ((request.content_type or ""):lower() .. ";"):find(FORM) then
     return failure(400, "invalid_request", 900144, "The request body must be a form.")
   end
   local fields = form.decode(request.body or "")

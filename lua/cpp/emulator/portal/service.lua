@@ -178,17 +178,26 @@ local function check_version(request)
   end
 end
 
+local JSON = { ["application/json"] = true, ["application/*"] = true, ["*/*"] = true }
+
+local function takes_json(accept)
+  for range in accept:lower():gmatch "[^,]+" do
+    if JSON[range:match "^%s*([^;%s]*)"] and not range:find ";%s*q=0[.0]*%s*$" then
+      return true
+    end
+  end
+  return false
+end
+
 local function check_accept(request)
-  local accept = request.accept
-  if accept and not accept:find "application/json" and not accept:find "[%*a]/%*"
-    and not accept:find "application/%*" then
+  if request.accept and not takes_json(request.accept) then
     return refuse(406, "NotAcceptable", "This API answers in application/json.")
   end
 end
 
 -- Cancel and publish: {"metadata":{"notification-emails":"a@x.com,b@y.com"}}.
 local function check_body(request)
-  if not (request.content_type or ""):lower():find "^application/json%s*;?" then
+  if not ((request.content_type or ""):lower() .. ";"):find "^application/json%s*;" then
     return refuse(400, "InvalidContentType", "The content type must be application/json.")
   end
   local value = json.decode(request.body or "")

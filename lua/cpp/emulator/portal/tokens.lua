@@ -67,7 +67,8 @@ end
 --- The token of an Authorization header, or nil.
 -- @param header string|nil
 function tokens.bearer(header)
-  return type(header) == "string" and header:match "^[Bb]earer +(%S+)$" or nil
+  local scheme, value = tostring(header):match "^(%a+) +(%S+)$"
+  return scheme and scheme:lower() == "bearer" and value or nil
 end
 
 --- Why an Authorization header is refused, or nil when it is good.
