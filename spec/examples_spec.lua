@@ -280,6 +280,7 @@ end
 -- One after the other they would take 50 seconds, half a one each; at once they take a
 -- second. `idle` is a command that does nothing, and so leaves nothing open.
 local function cancels_a_hundred(name, command, idle)
+  collectgarbage() -- a child inherits libcurl's sockets of a client that is garbage here
   local counted, offers = { LUA_INIT_5_4 = COUNT_IN_LUA }, {}
   for i = 1, 100 do
     offers[i] = new_offer { cancel_seconds = 100 }
