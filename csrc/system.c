@@ -59,10 +59,23 @@ static void stay_loaded(void) {
 #endif
 }
 
+/* A standard descriptor that is closed would become the first thing that is
+ * opened, and get the program's output. Reading from it ends at once, writing
+ * fails. */
+static void occupy_standard(void) {
+  int fd;
+  do
+    fd = open("/dev/null", O_RDONLY);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    close(fd);
+}
+
 static bool open_wake(void) {
   if (wake[0] >= 0)
     return true;
   stay_loaded();
+  occupy_standard();
   if (pipe(wake) != 0)
     return false;
   for (int i = 0; i < 2; i++)
@@ -92,7 +105,8 @@ static bool catch_one(int signal) {
 
 /* catch() --> true | nil, message, errno
  *
- * From now on SIGINT, SIGTERM and SIGHUP are only noted. */
+ * From now on SIGINT, SIGTERM and SIGHUP are only noted; and nothing that is
+ * opened is taken for standard input, output or errors. */
 static int catch (lua_State *L) {
   bool good = open_wake() && catch_one(SIGINT) && catch_one(SIGTERM) &&
               catch_one(SIGHUP);

@@ -77,6 +77,16 @@ describe("cpp.system", function()
       os.exit()]], "%s; echo $?"))
   end)
 
+  it("keeps what is opened apart from a standard descriptor that is closed", function()
+    assert.equal("held", child([[
+      assert(system.catch())
+      local good, _, code = io.stdout:write("x"):flush()
+      io.stderr:write "y"
+      system.wait(-1, 0)
+      os.exit(good == nil and code == 9 and io.read() == nil and 7 or 1)]],
+      "%s <&- >&- 2>&-; [ $? = 7 ] && echo held"))
+  end)
+
   it("ends waits with a signal, and all those after it", function()
     assert.equal("15", child [[
       assert(system.catch())
