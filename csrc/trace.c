@@ -129,6 +129,14 @@ static const char *push_proxy(lua_State *L, const struct transfer *t) {
   return NULL;
 }
 
+static void add_version(luaL_Buffer *out, enum http_version version,
+                        bool plain) {
+  if (version == HTTP_1_1)
+    luaL_addstring(out, " --http1.1");
+  else if (version == HTTP_2)
+    luaL_addstring(out, plain ? " --http2-prior-knowledge" : " --http2");
+}
+
 /* What a cancel's answer says is in its headers: -i shows them. */
 static void push_curl_line(lua_State *L, const struct transfer *t) {
   const struct settings *s = exchange_settings(L);
@@ -139,6 +147,7 @@ static void push_curl_line(lua_State *L, const struct transfer *t) {
   add_option(&out, " --cacert ", s->ca_file);
   add_option(&out, " --capath ", s->ca_path);
   add_proxy(&out, proxy);
+  add_version(&out, s->http_version, origin_is_plain(t->text.data));
   for (const struct curl_slist *node = transfer_headers(t); node;
        node = node->next)
     add_header(&out, node->data);

@@ -91,6 +91,13 @@ describe("a request", function()
       assert.is_nil(line:find("jo:", 1, true))
     end)
 
+    it("speaks the client's version of HTTP as a curl command", function()
+      for version, option in pairs { ["1.1"] = " --http1.1 ", ["2"] = " --http2-prior-knowledge " } do
+        local line = tostring(dry("poll", "/", { dry_run = true, http_version = version }))
+        assert.is_truthy(line:find(option, 1, true), line)
+      end
+    end)
+
     it("goes through none as a curl command where the client goes through none", function()
       assert.matches(" %-%-noproxy '%*' ", line_with "")
       assert.is_nil(line_with():find("proxy", 1, true))
