@@ -245,7 +245,7 @@ packages-demo packages-test packages-check packages-bench packages-picture: pack
 	@.ci/packages $*
 
 ## bench      how this compares with bare C and with other clients; QUICK=1: in
-##            two minutes instead of ten
+##            three minutes instead of nine
 bench: packages-bench lua_modules/.built
 	$(LUA) spec/bench/run.lua $(if $(QUICK),quick)
 

@@ -8,6 +8,7 @@
 #include "cpp.h"
 
 #include <locale.h>
+#include <math.h>
 #include <string.h>
 
 /* CURLE_TOO_LARGE of libcurl 8.6, which headers that are older do not name. */
@@ -155,9 +156,11 @@ static bool set_no_proxy_url(lua_State *L, const struct request *r) {
 
 /* ---- what the module itself ended ---- */
 
-/* Pushes a number as Lua writes it, but with a point in every locale. */
-static const char *push_number(lua_State *L, lua_Number number) {
-  const char *text = lua_pushfstring(L, "%f", number);
+/* Pushes seconds, to the millisecond, as Lua writes a number, but with a point
+ * in every locale. */
+static const char *push_seconds(lua_State *L, double seconds) {
+  double shown = seconds < 0.001 ? seconds : round(seconds * 1000) / 1000;
+  const char *text = lua_pushfstring(L, "%f", shown);
   text = luaL_gsub(L, text, localeconv()->decimal_point, ".");
   lua_remove(L, -2);
   return text;
@@ -168,7 +171,7 @@ static void set_timeout(lua_State *L, const struct answer *a, double seconds) {
                       : a->status == 0 ? "no answer"
                                        : "no complete answer";
   error_set(L, SLOT_TABLE, "transport", "timeout", "%s within %s seconds",
-            stage, push_number(L, seconds));
+            stage, push_seconds(L, seconds));
   lua_pop(L, 1);
   table_set_boolean(L, SLOT_TABLE, "retryable", true);
 }

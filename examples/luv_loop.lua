@@ -5,8 +5,8 @@ local cpp = require "cpp"
 local uv = require "luv"
 local workflow = require "cpp.workflow"
 
--- Makes a client's calls yield to the loop; they must be made in coroutines.
--- Returns what undoes it, to be called before the client is closed.
+-- Makes a client's calls in coroutines yield to the loop; in the loop's own callbacks
+-- they block. Returns what undoes it, to be called before the client is closed.
 local function attach(client)
   local waiting, due = {}, math.huge
   local poll, timer = uv.new_poll(client:pollfd()), uv.new_timer()
@@ -31,6 +31,9 @@ local function attach(client)
   end
 
   local previous = client:wait(function(_, seconds)
+    if not coroutine.isyieldable() then
+      return client:step(seconds or 1)
+    end
     waiting[coroutine.running()] = true
     wake_in(math.min(seconds or math.huge, client:timeout() or math.huge))
     coroutine.yield()

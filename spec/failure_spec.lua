@@ -125,7 +125,7 @@ describe("an error", function()
 
     it("is timeout when no answer comes in time", function()
       here:fault { delay = 60 }
-      local err = fail { timeout = 0.3 }
+      local err = fail { timeout = 0.30004999 }
       assert.same({ "transport", "timeout", true, true },
         { err.kind, err.code, err.retryable, err.sent })
       assert.matches("no answer within 0%.3 seconds", tostring(err))

@@ -132,7 +132,8 @@ end
 --- Cancels on many offers at once, as `workflow.cancel` does on each. Every first
 --- try comes before any exchange is spent on waiting, waits and callbacks hold no
 --- exchange, and one 429 slows all. In a task of a run on the same client the
---- jobs are tasks of that run; elsewhere a run is made for them.
+--- jobs are tasks of that run; elsewhere a run is made for them, and raises where
+--- another one is at work on the client (`task.run`).
 --- `on_result` is called once for each target, as soon as it has ended, well or in
 --- an error, with the very table that is returned for it. It and `on_change` may
 --- call the client and sleep: the others go on meanwhile, and only the return
