@@ -52,10 +52,10 @@ end
 local LONG_PAUSE = 10
 
 --- The option `trace` for calls: tells what fails meanwhile, and what makes a workflow
---- wait. One look is not tried again.
+--- wait. One look is not tried again. `overhear` is called with each event too, and with
+--- whether the service has ever answered.
 ---@param subject cpp.cli.row  whose calls they are
----@param overhear? fun(self: cpp.cli.session, subject: cpp.cli.row, event: table,
----  heard: boolean)  whether the service has ever answered
+---@param overhear? fun(self: cpp.cli.session, subject: cpp.cli.row, event: table, heard: boolean)
 function session:listener(subject, overhear)
   local listen = trace.listener(function() return self.client:now() end)
   return function(event)
