@@ -238,6 +238,8 @@ struct trouble {
 
 static const struct trouble troubles[] = {
     {"transport", "could_not_resolve", CURLE_COULDNT_RESOLVE_HOST, true},
+    /* A name that libcurl cannot spell in ASCII, under this locale at least. */
+    {"transport", "could_not_resolve", CURLE_URL_MALFORMAT, false},
     {"transport", "could_not_resolve_proxy", CURLE_COULDNT_RESOLVE_PROXY, true},
     {"transport", "could_not_connect", CURLE_COULDNT_CONNECT, true},
     {"transport", "timeout", CURLE_OPERATION_TIMEDOUT, true},

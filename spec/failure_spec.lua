@@ -123,6 +123,12 @@ describe("an error", function()
       assert.matches(name, tostring(err))
     end)
 
+    it("is could_not_resolve where a name cannot be spelt for DNS", function()
+      local err = select(2, client:status("contoso", "vm", { endpoint = "https://ü.invalid" }))
+      assert.same({ "transport", "could_not_resolve", false },
+        { err.kind, err.code, err.sent })
+    end)
+
     it("is timeout when no answer comes in time", function()
       here:fault { delay = 60 }
       local err = fail { timeout = 0.30004999 }

@@ -6,7 +6,8 @@ local shell = require "cpp.emulator.shell"
 
 local PASSWORD = "hidden pass$'\\"
 
--- Two keys and their certificates; and the first key, encrypted as new and as old tools do.
+-- Two keys and their certificates; and the first key, encrypted as new and as old tools do,
+-- and by a cipher that takes any passphrase for the right one.
 local MAKE = [[
 cd "$(mktemp -d "${TMPDIR:-/tmp}/cpp-certificate.XXXXXX")" && pwd || exit
 exec 2>/dev/null
@@ -19,6 +20,8 @@ cat one.crt one.key >"it's here.pem"
 cat two.crt one.key >strangers.pem
 openssl pkcs8 -topk8 -v2 aes256 -in one.key -passout "pass:$password" | cat one.crt - >new.pem
 openssl rsa -aes256 -traditional -in one.key -passout "pass:$password" | cat one.crt - >old.pem
+openssl rsa -aes-256-cfb -traditional -in one.key -passout "pass:$password" |
+  cat one.crt - >any.pem
 openssl ecparam -name prime256v1 -genkey -noout -out ec.key
 openssl req -x509 -key ec.key -subj /CN=ec | cat - ec.key >ec.pem
 echo nonsense >nonsense.pem
@@ -55,7 +58,7 @@ describe("a certificate's file", function()
     end)
   end
 
-  for _, name in ipairs { "new.pem", "old.pem" } do
+  for _, name in ipairs { "new.pem", "old.pem", "any.pem" } do
     it("is taken with its passphrase: " .. name, function()
       assert.is_truthy(ask(name, PASSWORD))
       for _, password in ipairs { "wrong", false } do

@@ -10,22 +10,28 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
--- Its first line names the trouble; what follows is where in its source that is.
-local function complaint(output)
+-- Of a key in PEM.
+local MOST = 65536
+
+-- Its first line names the trouble; what follows is where in its source that is. A wrong
+-- passphrase may also pass for a good one, one in 256 times, whose key cannot be read then.
+local function complaint(path, output, is_key)
   local line = output:match "[^\r\n]+" or "no word from it"
-  if output:find "decrypt" or output:find "password" then
+  if output:find "decrypt" or output:find "password"
+    or (is_key and (read_file(path, MOST) or ""):find "ENCRYPTED") then
     line = line .. "; the key is encrypted, and its passphrase is missing or wrong"
   end
   return line
 end
 
-local function refuse(path, status, output)
+-- `is_key`: it could not read the key.
+local function refuse(path, status, output, is_key)
   if status == 127 then
     return fault.refuse("openssl_not_found",
       "a certificate needs the openssl command: install openssl")
   end
   return fault.refuse("openssl_failed", ("openssl cannot use %s: %s"):format(path,
-    complaint(output)))
+    complaint(path, output, is_key)))
 end
 
 -- openssl tells a file that is not there, or not readable, in its own way, and waits for
@@ -151,10 +157,10 @@ function openssl.sign(values, certificate, algorithm, text)
   if not output then
     return fault.refuse("openssl_failed", "openssl cannot be run: " .. tostring(status), true)
   end
-  local signature = output:match "\nsignature=([%w+/=]+)"
+  local signature, key = output:match "\nsignature=([%w+/=]+)", output:match(KEY)
   if not signature then
-    return refuse(values.path, status, output)
-  elseif output:match(KEY) ~= certificate.key then
+    return refuse(values.path, status, output, not key)
+  elseif key ~= certificate.key then
     return fault.refuse("openssl_failed", ("the first certificate in %s is not that of "
       .. "the key there"):format(values.path))
   end
