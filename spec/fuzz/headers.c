@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 static void check_answer(const struct answer *a) {
+  const char *id = answer_header(a, HEADER_REQUEST_ID);
   CHECK(a->status >= 0 && a->status <= 999);
   CHECK(!a->head_complete || a->status >= 200);
   for (int i = 0; i < HEADER_COUNT; i++) {
@@ -13,8 +14,8 @@ static void check_answer(const struct answer *a) {
     CHECK(!value || (value[0] != ' ' && value[0] != '\t'));
   }
   CHECK(answer_retry_after(a) >= -1);
-  CHECK(!answer_header(a, HEADER_REQUEST_ID) ||
-        answer_request_id(a) == answer_header(a, HEADER_REQUEST_ID));
+  CHECK(answer_request_id(a) ==
+        (id && *id ? id : answer_header(a, HEADER_CORRELATION_ID)));
 }
 
 /* False: the transfer would end here. */
