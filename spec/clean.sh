@@ -13,5 +13,5 @@ for name in $KEPT; do
 done
 home=$PWD/build/home
 mkdir -p "$home" || exit
-# A shell has what it starts in the background ignore Ctrl-C.
-exec env -i --default-signal=INT,QUIT PATH="$PWD/spec/support/bin:$PATH" HOME="$home" CPP_TEST_CLEAN=yes "$@"
+# A shell has what it starts in the background ignore Ctrl-C, and nohup SIGHUP.
+exec env -i --default-signal=HUP,INT,QUIT PATH="$PWD/spec/support/bin:$PATH" HOME="$home" CPP_TEST_CLEAN=yes "$@"
