@@ -59,6 +59,7 @@ describe("the answer", function()
       local items = list(nil, LIST)
       assert.same({ "running", "canceled", "unknown", "unknown", "unknown", "succeeded",
         "running" }, states(items))
+      assert.same({ "aaa", "ddd" }, { items[1].id, items[#items].id })
       for i = 3, 5 do
         local item = items[i]
         assert.same({ false, "contoso" }, { item.done, item.publisher, item.id, item.location })

@@ -572,6 +572,7 @@ describe("fields", function()
     portal:set("*", { faults = {
       { on = "status", status = 429, retry_after = "9" },
       { on = "poll", skip = 2, times = -1, status = 503 },
+      { on = "operations", skip = 1, times = -1, status = 503 },
     } })
     local _, slow = client:status("contoso", "vm")
     local path = "/api/publishers/contoso/offers/vm/operations/"

@@ -194,4 +194,17 @@ function text.quote_word(value)
   return value:find "^[A-Za-z0-9._/:@%%+=,-]+$" and value or text.quote(value)
 end
 
+--- Words that follow the options of a command, cleaned and quoted: behind a "--" where one
+--- begins like an option.
+---@param words string[]
+---@return string
+function text.quote_words(words)
+  local parts, mark = {}, ""
+  for i, word in ipairs(words) do
+    parts[i] = text.quote_word(text.clean(word))
+    mark = word:find "^%-" and "-- " or mark
+  end
+  return mark .. table.concat(parts, " ")
+end
+
 return text

@@ -55,11 +55,11 @@ describe("cloudpartner cancel", function()
 
   -- Settings of the offer, faults, more arguments, what is said.
   local MEANINGS = {
-    sent = { { cancel_seconds = 1e6 }, {}, "--deadline 0.1", "the cancel was accepted" },
-    refused = { { foreign = true }, {}, "", "the cancel was refused with HTTP 403" },
+    sent = { { cancel_seconds = 1e6 }, {}, "--deadline 0.1", ": the cancel was accepted\n" },
+    refused = { { foreign = true }, {}, "", ": the cancel was refused with HTTP 403\n" },
     mistaken = { {}, {}, "--operation theirs", "runs, not theirs; no cancel was sent" },
     unheard = { {}, { { on = "cancel", status = 503, times = -1 } }, "--deadline 0.4",
-      "whether the cancel arrived is not known" },
+      ": whether the cancel arrived is not known\n" },
   }
   for name, case in pairs(MEANINGS) do
     it("says what an error means for the cancel: " .. name, function()

@@ -1,8 +1,8 @@
 #!/bin/sh
 # run.sh TARGET…: runs each fuzz target for FUZZ_SECONDS, FUZZ_JOBS of them at a
 # time, on the inputs in corpus/TARGET and what earlier runs found in
-# build/fuzz/corpus/; FUZZ_SEED decides what is tried in what order. A target that breaks leaves its input in build/fuzz/ and
-# counts as failed.
+# build/fuzz/corpus/; FUZZ_SEED decides what is tried in what order. A target
+# that breaks leaves its input in build/fuzz/ and counts as failed.
 set -u
 here=$(dirname "$0")
 work=build/fuzz

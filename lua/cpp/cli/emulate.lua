@@ -78,11 +78,7 @@ local function print_lines(portal, route, names)
   if route ~= "token" then
     print("unset " .. table.concat(others, " "))
   end
-  for i, name in ipairs(names) do
-    names[i] = text.quote_word(text.clean(name))
-  end
-  local list = table.concat(names, " ")
-  print("cloudpartner cancel " .. (list:find "%f[^\0 ]%-" and "-- " or "") .. list)
+  print("cloudpartner cancel " .. text.quote_words(names))
   io.stdout:flush()
   io.stderr:write("The portal runs until Ctrl-C. Paste these lines elsewhere.\n")
 end

@@ -319,10 +319,7 @@ local function line_of(sort, given, targets)
     add("--email", address)
   end
   add("--ignore-idle", sort == "cancel" and given.ignore_idle)
-  add("--", table.concat(targets, " "):find "%f[^\0 ]%-" ~= nil)
-  for _, target in ipairs(targets) do
-    parts[#parts + 1] = text.quote_word(text.clean(target))
-  end
+  parts[#parts + 1] = text.quote_words(targets)
   return table.concat(parts, " ")
 end
 
